@@ -1,0 +1,51 @@
+# make run and make test need nothing but Go and, for the tests, what they install
+# themselves. "make help" lists everything.
+
+SHELL := /bin/sh
+BIN := bin/ab2d
+LINT := go tool -modfile=.ci/tools.mod
+
+.PHONY: run demo test check generate fresh lint bench fuzz build clean help
+
+run: build ## start the sandbox on http://127.0.0.1:8080, data under ./var
+	@exec $(BIN) serve
+
+demo: build ## the whole walk: start, token, export of S0000, download, check, stop
+	@exec $(BIN) demo
+
+test: ## all tests: units with -race in random order, then real processes
+	@.ci/need gcc=gcc ld=binutils pg_ctl=postgresql
+	go test -race -shuffle=on -timeout 15m $$(go list ./... | grep -v '/cmd/')
+	go test -shuffle=on -timeout 15m ./cmd/...
+
+check: lint fresh ## vet, staticcheck, formatting, and that generated code is fresh
+
+lint:
+	@.ci/need gcc=gcc
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "gofmt would change the files above" >&2; exit 1; }
+	go vet ./...
+	$(LINT) staticcheck ./...
+
+generate: ## make the generated code anew (ent, templ, wire)
+	go generate ./...
+
+fresh: ## fail when the generated code is not what go generate makes
+	@before=$$(git status --porcelain | sort); go generate ./... || exit 1; \
+	after=$$(git status --porcelain | sort); \
+	git diff --exit-code --stat -- ent web wire_gen.go && test "$$before" = "$$after" || \
+	{ echo "the generated code is stale: run make generate and commit the result" >&2; exit 1; }
+
+bench: build ## exports of the sandbox's contracts, measured whole; prints one table
+	@exec $(BIN) bench
+
+fuzz: ## look for claims on which the scanner and its oracle differ, for FUZZTIME (10m)
+	go test -run '^$$' -fuzz FuzzTrim -fuzztime $${FUZZTIME:-10m} ./domain/eob
+
+build: ## build the one binary, static
+	@CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/ab2d
+
+clean: ## remove what was built; the sandbox's data under ./var stays
+	rm -rf bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

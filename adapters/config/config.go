@@ -1,0 +1,189 @@
+// Package config reads the settings of a process: from flags, then AB2D_*
+// environment variables, then a YAML file, then the defaults, which are those of
+// the sandbox and of the 2019 developer guide. A key that does not exist is an
+// error wherever it stands.
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"cms.gov/ab2d/domain"
+)
+
+// Modes of a process.
+const (
+	Sandbox    = "sandbox"
+	Production = "production"
+)
+
+// Roles of a process.
+const (
+	API     = "api"
+	Worker  = "worker"
+	Console = "console"
+)
+
+// Config is the settings of a process. Load fills and checks it.
+type Config struct {
+	Mode        string
+	Listen      string
+	PublicURL   string
+	DataDir     string
+	DatabaseURL string
+	Roles       string
+	Storage     string
+	Claims      string
+	Auth        string
+	Maintenance string
+	TrustProxy  string
+	Log         string
+
+	JobsPerContract int
+	Downloads       int
+	ResumeGrace     time.Duration
+	FileLife        time.Duration
+	EarliestServed  domain.Date
+
+	Workers          int
+	PartitionMembers int
+	RollBytes        int64
+	Lookahead        int
+	StageBytes       int
+	Lease            time.Duration
+	Patience         time.Duration
+	Margin           time.Duration
+	FetchTries       int
+	FetchBackoff     time.Duration
+	FailedShare      float64
+	PartitionTries   int
+	Reconcile        time.Duration
+	Sweep            time.Duration
+	Drain            time.Duration
+
+	settings []setting
+}
+
+// flags declares every setting: its name, where it goes, its default and what
+// it means. A name some-thing is the flag --some-thing, the variable
+// AB2D_SOME_THING and the key some_thing of the file.
+func (c *Config) flags() *flag.FlagSet {
+	fs := flag.NewFlagSet("ab2d", flag.ContinueOnError)
+	fs.StringVar(&c.Mode, "mode", Sandbox, "sandbox or production; production refuses sandbox tokens and claims")
+	fs.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address of the HTTP server")
+	fs.StringVar(&c.PublicURL, "public-url", "", "base of the absolute URLs handed out (default from the listener)")
+	fs.StringVar(&c.DataDir, "data-dir", "./var", "embedded database and files")
+	fs.StringVar(&c.DatabaseURL, "database-url", "", "sqlite:PATH or postgres://... (default SQLite in the data directory)")
+	fs.StringVar(&c.Roles, "roles", "", "any of api,worker,console in this process (default all)")
+	fs.StringVar(&c.Storage, "storage", "file", "where finished files are kept: file")
+	fs.StringVar(&c.Claims, "claims", "synthetic", "where claims come from: synthetic")
+	fs.StringVar(&c.Auth, "auth", "sandbox", "who issues tokens: sandbox")
+	fs.StringVar(&c.Maintenance, "maintenance", "", "when set, no export starts and this says why")
+	fs.StringVar(&c.TrustProxy, "trust-proxy", "", "addresses or CIDR blocks, by comma, whose X-Forwarded-For is believed")
+	fs.StringVar(&c.Log, "log", "info", "debug, info, warn or error")
+
+	fs.IntVar(&c.JobsPerContract, "jobs-per-contract", 3, "exports that a contract may have running")
+	fs.IntVar(&c.Downloads, "downloads", 1, "times a file may be fetched")
+	fs.DurationVar(&c.ResumeGrace, "resume-grace", 15*time.Minute, "how long a client may still continue a file it fetched")
+	fs.DurationVar(&c.FileLife, "file-life", 24*time.Hour, "how long files can be fetched")
+	fs.TextVar(&c.EarliestServed, "earliest-served", domain.EarliestServed, "first day of service that is shared")
+
+	fs.IntVar(&c.Workers, "workers", runtime.GOMAXPROCS(0), "partitions written at once in this process")
+	fs.IntVar(&c.PartitionMembers, "partition-members", 500, "enrollees in a partition")
+	fs.Int64Var(&c.RollBytes, "roll-bytes", 200<<20, "plain bytes after which a file is closed and the next begun")
+	fs.IntVar(&c.Lookahead, "lookahead", 3, "enrollees fetched ahead in each partition")
+	fs.IntVar(&c.StageBytes, "stage-bytes", 2<<20, "bytes of one enrollee that are kept in memory; more waits on disk")
+	fs.DurationVar(&c.Lease, "lease", 30*time.Second, "how long a silent worker keeps its partition")
+	fs.DurationVar(&c.Patience, "patience", 2*time.Minute, "how long a task may wait before it is queued again")
+	fs.DurationVar(&c.Margin, "margin", time.Second, "how far the transaction time stays behind, for clocks that differ")
+	fs.IntVar(&c.FetchTries, "fetch-tries", 6, "times an enrollee's claims are asked for before that enrollee is failed")
+	fs.DurationVar(&c.FetchBackoff, "fetch-backoff", 200*time.Millisecond, "first wait between those; it doubles")
+	fs.Float64Var(&c.FailedShare, "failed-share", 0.01, "share of enrollees that may fail before the export does")
+	fs.IntVar(&c.PartitionTries, "partition-tries", 8, "attempts at a partition before a fault of ours fails the export")
+	fs.DurationVar(&c.Reconcile, "reconcile", 5*time.Second, "how often work that was lost is looked for")
+	fs.DurationVar(&c.Sweep, "sweep", time.Minute, "how often files that are over are looked for")
+	fs.DurationVar(&c.Drain, "drain", 20*time.Second, "how long a stopping process lets requests end")
+	return fs
+}
+
+// HasRole reports whether this process has the role.
+func (c *Config) HasRole(role string) bool { return slices.Contains(strings.Split(c.Roles, ","), role) }
+
+// Embedded reports whether the database is the embedded one, which belongs to
+// one process at a time.
+func (c *Config) Embedded() bool { return strings.HasPrefix(c.DatabaseURL, "sqlite:") }
+
+// FilesDir is where the file storage keeps its files.
+func (c *Config) FilesDir() string { return filepath.Join(c.DataDir, "files") }
+
+// check completes what follows from other settings and refuses what cannot be.
+func (c *Config) check() error {
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	oneOf := func(name, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			refuse("%s is %q; it can be %s", name, value, strings.Join(allowed, " or "))
+		}
+	}
+	oneOf("mode", c.Mode, Sandbox, Production)
+	oneOf("storage", c.Storage, "file")
+	oneOf("claims", c.Claims, "synthetic")
+	oneOf("auth", c.Auth, "sandbox")
+	oneOf("log", c.Log, "debug", "info", "warn", "error")
+	if c.Roles == "" {
+		c.setDefault("roles", strings.Join([]string{API, Worker, Console}, ","))
+	}
+	for _, r := range strings.Split(c.Roles, ",") {
+		oneOf("roles", r, API, Worker, Console)
+	}
+	if c.DatabaseURL == "" {
+		c.setDefault("database-url", "sqlite:"+filepath.Join(c.DataDir, "ab2d.db"))
+	}
+	if u, err := url.Parse(c.DatabaseURL); err != nil || !slices.Contains([]string{"sqlite", "postgres", "postgresql"}, u.Scheme) {
+		refuse("database-url must be sqlite:PATH or postgres://...") // its value may hold a password
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		refuse("listen is %q; it must be an address and a port, as 127.0.0.1:8080", c.Listen)
+	}
+	if c.Mode == Sandbox && !loopback(host) {
+		refuse("listen is %q; the sandbox's credentials are public, so it listens on loopback only", c.Listen)
+	}
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		refuse("public-url is %q; it must be an http or https address", c.PublicURL)
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	if c.Mode == Production {
+		if c.Auth == "sandbox" {
+			refuse("auth is sandbox, whose credentials are public; production refuses it")
+		}
+		if c.Claims == "synthetic" {
+			refuse("claims is synthetic; production refuses made-up claims")
+		}
+	}
+	for name, n := range map[string]int64{"jobs-per-contract": int64(c.JobsPerContract), "downloads": int64(c.Downloads), "workers": int64(c.Workers),
+		"partition-members": int64(c.PartitionMembers), "roll-bytes": c.RollBytes, "lookahead": int64(c.Lookahead), "stage-bytes": int64(c.StageBytes),
+		"lease": int64(c.Lease), "patience": int64(c.Patience), "fetch-tries": int64(c.FetchTries), "partition-tries": int64(c.PartitionTries),
+		"reconcile": int64(c.Reconcile), "sweep": int64(c.Sweep), "file-life": int64(c.FileLife)} {
+		if n <= 0 {
+			refuse("%s must be more than zero", name)
+		}
+	}
+	if c.FailedShare < 0 || c.FailedShare > 1 {
+		refuse("failed-share is %g; it is a share from 0 to 1", c.FailedShare)
+	}
+	return errors.Join(errs...)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

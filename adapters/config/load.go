@@ -1,0 +1,154 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"gopkg.in/yaml.v3"
+)
+
+// setting is one setting with where its value came from.
+type setting struct {
+	flag   *flag.Flag
+	origin string
+}
+
+// secrets are the settings whose values are not shown, and which may be given
+// as a file, AB2D_..._FILE, so that they stay out of the environment.
+var secrets = []string{"database-url"}
+
+// tests is the prefix of variables that belong to the tests of this project.
+const tests = "AB2D_TEST_"
+
+// Load reads the settings from the command line's flags, then the environment
+// (as os.Environ gives it), then the YAML file that --config or AB2D_CONFIG
+// names. It returns the arguments that are not flags.
+func Load(args, environ []string) (*Config, []string, error) {
+	c := &Config{}
+	fs := c.flags()
+	fs.SetOutput(io.Discard) // the caller prints the error, once
+	file := fs.String("config", "", "a YAML file with settings")
+	if err := fs.Parse(args); err != nil {
+		return nil, nil, err
+	}
+	origins := map[string]string{}
+	fs.Visit(func(f *flag.Flag) { origins[f.Name] = "flag --" + f.Name })
+	err := fromEnvironment(fs, environ, origins)
+	if *file != "" {
+		err = errors.Join(err, fromFile(fs, *file, origins))
+	}
+	fs.VisitAll(func(f *flag.Flag) {
+		if _, ok := origins[f.Name]; !ok {
+			origins[f.Name] = "default"
+		}
+		if f.Name != "config" {
+			c.settings = append(c.settings, setting{f, origins[f.Name]})
+		}
+	})
+	if err = errors.Join(err, c.check()); err != nil {
+		return nil, nil, err
+	}
+	return c, fs.Args(), nil
+}
+
+// Usage writes every setting with its meaning and default.
+func Usage(w io.Writer) {
+	fs := (&Config{}).flags()
+	fs.SetOutput(w)
+	fs.PrintDefaults()
+}
+
+func set(fs *flag.FlagSet, name, value, origin string, origins map[string]string) error {
+	if _, ok := origins[name]; ok {
+		return nil // a source that counts for more has set it
+	}
+	if err := fs.Set(name, value); err != nil {
+		return fmt.Errorf("%s: %w", origin, err)
+	}
+	origins[name] = origin
+	return nil
+}
+
+func variable(name string) string { return "AB2D_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }
+
+func fromEnvironment(fs *flag.FlagSet, environ []string, origins map[string]string) error {
+	names := map[string]string{}
+	fs.VisitAll(func(f *flag.Flag) { names[variable(f.Name)] = f.Name })
+	var errs []error
+	for _, entry := range environ {
+		key, value, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(key, "AB2D_") || strings.HasPrefix(key, tests) {
+			continue
+		}
+		name, ok := names[key]
+		if base, isFile := strings.CutSuffix(key, "_FILE"); !ok && isFile && slices.Contains(secrets, names[base]) {
+			content, err := os.ReadFile(value)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", key, err))
+				continue
+			}
+			name, value, ok = names[base], strings.TrimSpace(string(content)), true
+		}
+		if !ok {
+			errs = append(errs, fmt.Errorf("%s is not a setting; ab2d config shows them all", key))
+			continue
+		}
+		errs = append(errs, set(fs, name, value, "variable "+key, origins))
+	}
+	return errors.Join(errs...)
+}
+
+func fromFile(fs *flag.FlagSet, path string, origins map[string]string) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var values map[string]yaml.Node
+	if err := yaml.Unmarshal(content, &values); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	var errs []error
+	for key, node := range values {
+		name := strings.ReplaceAll(key, "_", "-")
+		origin := fmt.Sprintf("%s:%d", path, node.Line)
+		switch {
+		case fs.Lookup(name) == nil || name == "config":
+			errs = append(errs, fmt.Errorf("%s: %s is not a setting; ab2d config shows them all", origin, key))
+		case node.Kind != yaml.ScalarNode:
+			errs = append(errs, fmt.Errorf("%s: %s must be a single value", origin, key))
+		default:
+			errs = append(errs, set(fs, name, node.Value, origin, origins))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// setDefault fills in a default that follows from other settings.
+func (c *Config) setDefault(name, value string) {
+	for _, s := range c.settings {
+		if s.flag.Name == name {
+			_ = s.flag.Value.Set(value) // both are strings, which take anything
+		}
+	}
+}
+
+// Show writes every setting with its value and where that came from. Secrets
+// are not shown.
+func (c *Config) Show(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "SETTING\tVALUE\tFROM\tMEANING")
+	for _, s := range c.settings {
+		value := s.flag.Value.String()
+		if slices.Contains(secrets, s.flag.Name) && !strings.HasPrefix(value, "sqlite:") {
+			value = "(not shown)"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.flag.Name, value, s.origin, s.flag.Usage)
+	}
+	return t.Flush()
+}

@@ -1,0 +1,42 @@
+package entstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ent/contract"
+)
+
+// contracts implements ports.Contracts.
+type contracts struct{ session }
+
+// Put returns an invalid error when the sponsor does not exist.
+func (s contracts) Put(ctx context.Context, c domain.Contract) error {
+	return s.adding(ctx, fmt.Sprintf("contract %s", c.Number), func() error {
+		return s.Contract.Create().SetID(string(c.Number)).SetName(c.Name).SetSponsorID(string(c.Sponsor)).
+			OnConflictColumns(contract.FieldID).UpdateNewValues().Exec(ctx)
+	})
+}
+
+func (s contracts) Get(ctx context.Context, n domain.ContractNumber) (domain.Contract, error) {
+	row, err := s.Contract.Get(ctx, string(n))
+	if err != nil {
+		return domain.Contract{}, missing(err, "there is no contract %s", n)
+	}
+	return contractFromRow(row), nil
+}
+
+func (s contracts) List(ctx context.Context) ([]domain.Contract, error) {
+	rows, err := s.Contract.Query().All(ctx)
+	return sortedBy(all(rows, contractFromRow), func(c domain.Contract) domain.ContractNumber { return c.Number }), err
+}
+
+// sortedBy puts a list in the byte order of its keys, which not every collation
+// of a database is.
+func sortedBy[T any, K cmp.Ordered](list []T, key func(T) K) []T {
+	slices.SortFunc(list, func(a, b T) int { return cmp.Compare(key(a), key(b)) })
+	return list
+}

@@ -1,0 +1,96 @@
+package entstore
+
+import (
+	"context"
+	"fmt"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ent"
+	"cms.gov/ab2d/ent/contract"
+	"cms.gov/ab2d/ent/exportjob"
+	"cms.gov/ab2d/ent/jobcontract"
+	"cms.gov/ab2d/ports"
+)
+
+// jobs implements ports.Jobs and ports.JobList.
+type jobs struct{ session }
+
+var activeStates = []domain.JobState{domain.Submitted, domain.InProgress}
+
+func (s jobs) Add(ctx context.Context, j *domain.ExportJob) error {
+	state := j.State()
+	return s.adding(ctx, fmt.Sprintf("job %s", state.ID), func() error {
+		create := s.ExportJob.Create().SetID(state.ID)
+		jobToRow(create.Mutation(), state)
+		if err := create.Exec(ctx); err != nil {
+			return err
+		}
+		return s.JobContract.MapCreateBulk(state.Contracts, func(c *ent.JobContractCreate, i int) {
+			c.SetJobID(state.ID).SetContract(state.Contracts[i])
+		}).Exec(ctx)
+	})
+}
+
+func (s jobs) Get(ctx context.Context, id domain.JobID) (*domain.ExportJob, error) {
+	row, err := s.ExportJob.Get(ctx, id)
+	if err != nil {
+		return nil, missing(err, "there is no job %s", id)
+	}
+	return jobFromRow(row), nil
+}
+
+func (s jobs) Update(ctx context.Context, id domain.JobID, change func(*domain.ExportJob) error) error {
+	query := s.ExportJob.Query().Where(exportjob.ID(id))
+	if s.locks() {
+		query.ForUpdate()
+	}
+	row, err := query.Only(ctx)
+	if err != nil {
+		return missing(err, "there is no job %s", id)
+	}
+	job := jobFromRow(row)
+	if err := change(job); err != nil {
+		return err
+	}
+	update := s.ExportJob.Update().Where(exportjob.ID(id))
+	jobToRow(update.Mutation(), job.State())
+	return update.Exec(ctx)
+}
+
+func (s jobs) Active(ctx context.Context, numbers []domain.ContractNumber) ([]*domain.ExportJob, error) {
+	if s.locks() {
+		// In the order of numbers, so that two kick-offs never wait for one another.
+		_, err := s.Contract.Query().Where(contract.IDIn(texts(numbers)...)).Order(ent.Asc(contract.FieldID)).ForUpdate().IDs(ctx)
+		if err != nil {
+			return nil, err
+		}
+	}
+	rows, err := s.ExportJob.Query().
+		Where(exportjob.StateIn(activeStates...), exportjob.HasHeldContractsWith(jobcontract.ContractIn(numbers...))).
+		Order(ent.Asc(exportjob.FieldCreatedAt, exportjob.FieldID)).All(ctx)
+	return all(rows, jobFromRow), err
+}
+
+// listed is how many jobs a list holds when it is not told.
+const listed = 100
+
+func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, error) {
+	query := s.ExportJob.Query()
+	if len(q.States) > 0 {
+		query.Where(exportjob.StateIn(q.States...))
+	}
+	if q.Sponsor != "" {
+		query.Where(exportjob.Sponsor(q.Sponsor))
+	}
+	if !q.CreatedBefore.IsZero() {
+		query.Where(exportjob.CreatedAtLT(kept(q.CreatedBefore)))
+	}
+	if !q.ExpiresBefore.IsZero() {
+		query.Where(exportjob.ExpiresAtLT(kept(q.ExpiresBefore)))
+	}
+	if q.Limit <= 0 {
+		q.Limit = listed
+	}
+	rows, err := query.Order(ent.Asc(exportjob.FieldCreatedAt, exportjob.FieldID)).Limit(q.Limit).All(ctx)
+	return all(rows, jobFromRow), err
+}

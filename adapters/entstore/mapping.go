@@ -1,0 +1,214 @@
+package entstore
+
+import (
+	"strings"
+	"time"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ent"
+)
+
+// Instants are kept in UTC to the microsecond, which every database can keep.
+
+func kept(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+func keptOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = kept(t)
+	return &t
+}
+
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func all[R, D any](rows []R, one func(R) D) []D {
+	out := make([]D, len(rows))
+	for i, r := range rows {
+		out[i] = one(r)
+	}
+	return out
+}
+
+func jobFromRow(r *ent.ExportJob) *domain.ExportJob {
+	return domain.RestoreExportJob(domain.ExportJobState{
+		ID:        r.ID,
+		Sponsor:   r.Sponsor,
+		Client:    r.Client,
+		Contracts: r.Contracts,
+		Skipped:   r.Skipped,
+		Version:   r.FhirVersion,
+		Request:   r.Request,
+		Window:    domain.Window{Since: orZero(r.Since), Until: orZero(r.Until)},
+
+		State:           r.State,
+		CreatedAt:       r.CreatedAt.UTC(),
+		StartedAt:       orZero(r.StartedAt),
+		CompletedAt:     orZero(r.CompletedAt),
+		ExpiresAt:       orZero(r.ExpiresAt),
+		TransactionTime: orZero(r.TransactionTime),
+		Plans:           r.Plans,
+		Accounts:        r.Accounts,
+		Failure:         r.Failure,
+	})
+}
+
+// jobToRow sets every column of a job.
+func jobToRow(m *ent.ExportJobMutation, s domain.ExportJobState) {
+	m.SetSponsor(s.Sponsor)
+	m.SetClient(s.Client)
+	m.SetContracts(s.Contracts)
+	m.SetSkipped(s.Skipped)
+	m.SetFhirVersion(s.Version)
+	m.SetRequest(s.Request)
+	m.SetState(s.State)
+	m.SetCreatedAt(kept(s.CreatedAt))
+	m.SetPlans(s.Plans)
+	m.SetAccounts(s.Accounts)
+	m.SetFailure(s.Failure)
+	setTime(s.Window.Since, m.SetSince, m.ClearSince)
+	setTime(s.Window.Until, m.SetUntil, m.ClearUntil)
+	setTime(s.StartedAt, m.SetStartedAt, m.ClearStartedAt)
+	setTime(s.CompletedAt, m.SetCompletedAt, m.ClearCompletedAt)
+	setTime(s.ExpiresAt, m.SetExpiresAt, m.ClearExpiresAt)
+	setTime(s.TransactionTime, m.SetTransactionTime, m.ClearTransactionTime)
+}
+
+func setTime(t time.Time, set func(time.Time), clear func()) {
+	if t.IsZero() {
+		clear()
+	} else {
+		set(kept(t))
+	}
+}
+
+func partitionFromRow(r *ent.Partition) domain.Partition {
+	return domain.Partition{
+		ID:        domain.PartitionID{Job: r.JobID, Seq: r.Seq},
+		Contract:  r.Contract,
+		Keys:      domain.KeyRange{From: r.KeyFrom, To: r.KeyTo},
+		Members:   r.Members,
+		State:     r.State,
+		Attempt:   r.Attempt,
+		Processed: r.Processed,
+		Result:    r.Result,
+	}
+}
+
+func partitionToRow(c *ent.PartitionCreate, p domain.Partition, queuedAt int64) {
+	c.SetJobID(p.ID.Job).SetSeq(p.ID.Seq).SetContract(p.Contract).SetKeyFrom(p.Keys.From).SetKeyTo(p.Keys.To).
+		SetMembers(p.Members).SetState(domain.PartitionOpen).SetQueuedAt(queuedAt)
+}
+
+func outputFileFromRow(r *ent.OutputFile) domain.OutputFile {
+	return domain.OutputFile{
+		Job:      r.JobID,
+		Name:     r.Name,
+		Contract: r.Contract,
+		StoredFile: domain.StoredFile{
+			Kind:   r.Kind,
+			Key:    r.Key,
+			Lines:  r.Lines,
+			Plain:  domain.Content{Bytes: r.PlainBytes, SHA256: r.PlainSha256},
+			Stored: domain.Content{Bytes: r.StoredBytes, SHA256: r.StoredSha256},
+			Index:  r.Index,
+		},
+	}
+}
+
+func outputFileToRow(c *ent.OutputFileCreate, f domain.OutputFile) {
+	c.SetJobID(f.Job).SetName(f.Name).SetContract(f.Contract).SetKind(f.Kind).SetKey(f.Key).SetLines(f.Lines).
+		SetPlainBytes(f.Plain.Bytes).SetPlainSha256(f.Plain.SHA256).
+		SetStoredBytes(f.Stored.Bytes).SetStoredSha256(f.Stored.SHA256)
+	if f.Index != nil {
+		c.SetIndex(f.Index)
+	}
+}
+
+func downloadFromRow(r *ent.Download) domain.Download {
+	return domain.Download{
+		Key:       domain.DownloadKey{Job: r.JobID, File: r.File, Client: r.Client, Form: r.Form},
+		Sent:      r.Sent,
+		Fetches:   r.Fetches,
+		FetchedAt: orZero(r.FetchedAt),
+		Last:      orZero(r.Last),
+	}
+}
+
+func downloadToRow(m *ent.DownloadMutation, d domain.Download) {
+	m.SetSent(d.Sent)
+	m.SetFetches(d.Fetches)
+	setTime(d.FetchedAt, m.SetFetchedAt, m.ClearFetchedAt)
+	setTime(d.Last, m.SetLast, m.ClearLast)
+}
+
+func sponsorFromRow(r *ent.Sponsor) domain.Sponsor {
+	return domain.Sponsor{ID: domain.SponsorID(r.ID), Name: r.Name, Parent: r.Parent}
+}
+
+func contractFromRow(r *ent.Contract) domain.Contract {
+	return domain.Contract{Number: domain.ContractNumber(r.ID), Name: r.Name, Sponsor: domain.SponsorID(r.SponsorID)}
+}
+
+func clientFromRow(r *ent.APIClient) domain.Client {
+	return domain.Client{ID: domain.ClientID(r.ID), Sponsor: domain.SponsorID(r.SponsorID), Name: r.Name, Contracts: r.Contracts,
+		Enabled: r.Enabled, Networks: r.Networks, CreatedAt: r.CreatedAt.UTC()}
+}
+
+func eventFromRow(r *ent.AttestationEvent) domain.AttestationEvent {
+	return domain.AttestationEvent{
+		ID:            r.EventID,
+		Contract:      r.Contract,
+		Kind:          r.Kind,
+		Attestor:      domain.Attestor{Name: r.AttestorName, Office: r.AttestorOffice},
+		Effective:     r.Effective,
+		Recorded:      r.Recorded.UTC(),
+		Source:        r.Source,
+		Actor:         r.Actor,
+		Reason:        r.Reason,
+		Corrects:      r.Corrects,
+		CorrectedKind: r.CorrectedKind,
+	}
+}
+
+func auditFromRow(r *ent.AuditRecord) domain.AuditRecord {
+	return domain.AuditRecord{
+		At:      r.At.UTC(),
+		Actor:   domain.Actor{Kind: r.ActorKind, ID: r.ActorID, From: r.ActorFrom},
+		Action:  r.Action,
+		Target:  r.Target,
+		Outcome: r.Outcome,
+		Detail:  r.Detail,
+	}
+}
+
+func enrolleeFromRow(r *ent.Coverage) domain.Enrollee {
+	return domain.Enrollee{
+		Patient: r.Patient,
+		Months:  domain.MonthSet(r.Months),
+		IDs:     domain.Identifiers{Current: domain.MBI(r.Mbi), Historic: mbisFromText(r.HistoricMbis)},
+	}
+}
+
+func coverageToRow(c *ent.CoverageCreate, n domain.ContractNumber, v domain.EnrollmentVersion, e domain.Enrollee) {
+	c.SetContract(n).SetPatient(e.Patient).SetFromVersion(v).SetMonths([]byte(e.Months)).
+		SetMbi(string(e.IDs.Current)).SetHistoricMbis(mbisToText(e.IDs.Historic))
+}
+
+// texts gives typed names as the plain strings that some columns are.
+func texts[S ~string](names []S) []string {
+	return all(names, func(n S) string { return string(n) })
+}
+
+func mbisToText(ids []domain.MBI) string {
+	return strings.Join(texts(ids), " ")
+}
+
+func mbisFromText(s string) []domain.MBI {
+	return all(strings.Fields(s), func(id string) domain.MBI { return domain.MBI(id) })
+}

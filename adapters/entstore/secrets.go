@@ -1,0 +1,49 @@
+package entstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"cms.gov/ab2d/ent"
+	"cms.gov/ab2d/ent/secret"
+)
+
+// Ensure implements ports.Secrets.
+func (s *Store) Ensure(ctx context.Context, name string, mint func() ([]byte, error)) ([]byte, error) {
+	row, err := s.reader.Secret.Get(ctx, name)
+	if err == nil {
+		return row.Value, nil
+	}
+	if !ent.IsNotFound(err) {
+		return nil, err
+	}
+	// Minting is slow (a key pair) and happens outside of any transaction. Of
+	// several that mint at once the first to write wins.
+	minted, err := mint()
+	if err != nil {
+		return nil, err
+	}
+	err = retry(ctx, func() error { return s.keep(ctx, name, minted) })
+	if err != nil {
+		return nil, err
+	}
+	row, err = s.reader.Secret.Get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return row.Value, nil
+}
+
+func (s *Store) keep(ctx context.Context, name string, value []byte) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
+	err = s.session(tx, false).Secret.Create().SetID(name).SetValue(value).OnConflictColumns(secret.FieldID).DoNothing().Exec(ctx)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) { // no rows: it was there
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,29 @@
+package entstore
+
+import (
+	"context"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ent/sponsor"
+)
+
+// sponsors implements ports.Sponsors.
+type sponsors struct{ session }
+
+func (s sponsors) Put(ctx context.Context, p domain.Sponsor) error {
+	return s.Sponsor.Create().SetID(string(p.ID)).SetName(p.Name).SetParent(p.Parent).
+		OnConflictColumns(sponsor.FieldID).UpdateNewValues().Exec(ctx)
+}
+
+func (s sponsors) Get(ctx context.Context, id domain.SponsorID) (domain.Sponsor, error) {
+	row, err := s.Sponsor.Get(ctx, string(id))
+	if err != nil {
+		return domain.Sponsor{}, missing(err, "there is no sponsor %s", id)
+	}
+	return sponsorFromRow(row), nil
+}
+
+func (s sponsors) List(ctx context.Context) ([]domain.Sponsor, error) {
+	rows, err := s.Sponsor.Query().All(ctx)
+	return sortedBy(all(rows, sponsorFromRow), func(p domain.Sponsor) domain.SponsorID { return p.ID }), err
+}

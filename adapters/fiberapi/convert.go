@@ -1,0 +1,114 @@
+package fiberapi
+
+import (
+	"time"
+
+	"cms.gov/ab2d/domain"
+)
+
+// The extensions of the manifest. The first two are AB2D's, about the
+// uncompressed bytes of a file; the next two say the same of its stored form,
+// which is what a client with Accept-Encoding: gzip gets. The others stand in
+// the extension of the manifest itself.
+const (
+	ExtensionChecksum       = "https://ab2d.cms.gov/checksum"
+	ExtensionFileLength     = "https://ab2d.cms.gov/file_length"
+	ExtensionGzipChecksum   = "https://ab2d.cms.gov/gzip_checksum"
+	ExtensionGzipFileLength = "https://ab2d.cms.gov/gzip_file_length"
+	ExtensionWindow         = "https://ab2d.cms.gov/window"            // what the export was of
+	ExtensionEnrollees      = "https://ab2d.cms.gov/enrollees"         // what became of everybody
+	ExtensionSkipped        = "https://ab2d.cms.gov/skipped_contracts" // what was left out, and why
+)
+
+// manifest is the body of a complete status. The extension is one JSON object,
+// as the guide has it up to STU3.
+type manifest struct {
+	TransactionTime     string         `json:"transactionTime"`
+	Request             string         `json:"request"`
+	RequiresAccessToken bool           `json:"requiresAccessToken"`
+	Output              []item         `json:"output"`
+	Deleted             []item         `json:"deleted"`
+	Error               []item         `json:"error"`
+	Extension           map[string]any `json:"extension"`
+}
+
+type item struct {
+	Type      string      `json:"type"`
+	URL       string      `json:"url"`
+	Count     int         `json:"count"`
+	Extension []extension `json:"extension"`
+}
+
+type extension struct {
+	URL          string `json:"url"`
+	ValueString  string `json:"valueString,omitempty"`
+	ValueDecimal int64  `json:"valueDecimal,omitempty"`
+}
+
+type window struct {
+	Since string `json:"_since,omitempty"` // left out when there is no bound
+	Until string `json:"_until"`
+}
+
+type account struct {
+	Contract    string `json:"contract"`
+	Enrollees   int    `json:"enrollees"`
+	Exported    int    `json:"exported"`
+	NoClaims    int    `json:"noClaims"`
+	OptedOut    int    `json:"optedOut"`
+	Failed      int    `json:"failed"`
+	FullHistory int    `json:"fullHistory"` // of exported and noClaims: new since _since, so asked for without it
+}
+
+type skipped struct {
+	Contract string `json:"contract"`
+	Reason   string `json:"reason"`
+}
+
+func (a *api) manifestToJSON(m domain.Manifest) manifest {
+	w := window{Until: instant(m.Through)}
+	if !m.Window.Since.IsZero() {
+		w.Since = m.Window.Since.UTC().Format(time.RFC3339Nano)
+	}
+	accounts := []account{}
+	for _, c := range m.Accounts {
+		accounts = append(accounts, account{string(c.Contract), c.Enrollees(), c.Exported, c.NoClaims, c.OptedOut, c.Failed, c.FullHistory})
+	}
+	left := []skipped{}
+	for _, s := range m.Skipped {
+		left = append(left, skipped{string(s.Contract), s.Reason})
+	}
+	return manifest{
+		TransactionTime: instant(m.TransactionTime), Request: m.Request, RequiresAccessToken: true,
+		Output: a.itemsToJSON(m.Version, m.Output), Deleted: []item{}, Error: a.itemsToJSON(m.Version, m.Errors),
+		Extension: map[string]any{ExtensionWindow: w, ExtensionEnrollees: accounts, ExtensionSkipped: left},
+	}
+}
+
+func (a *api) itemsToJSON(v domain.FHIRVersion, files []domain.OutputFile) []item {
+	items := []item{} // an empty list is told as one
+	for _, f := range files {
+		items = append(items, item{f.ResourceType(), a.fileURL(v, f.Job, f.Name), f.Lines, []extension{
+			{URL: ExtensionChecksum, ValueString: "sha256:" + f.Plain.SHA256},
+			{URL: ExtensionFileLength, ValueDecimal: f.Plain.Bytes},
+			{URL: ExtensionGzipChecksum, ValueString: "sha256:" + f.Stored.SHA256},
+			{URL: ExtensionGzipFileLength, ValueDecimal: f.Stored.Bytes},
+		}})
+	}
+	return items
+}
+
+// instant writes a FHIR instant in milliseconds, the precision of transaction times.
+func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
+
+// failureToFHIR tells why a job failed. Whatever it was, to the sponsor it is a
+// fault of ours unless a rule of the programme ended the job.
+func failureToFHIR(f domain.Failure) issue {
+	i := issue{Severity: "error", Code: answers[domain.Internal].code, Details: text{"The export failed: " + f.Reason},
+		Diagnostics: "Start a new export. If it fails again, give the id " + f.ID + " to the help desk."}
+	if f.Code == domain.BusinessRule {
+		i.Code = answers[domain.BusinessRule].code
+		i.Diagnostics = "Start a new export once the cause is gone. Questions to the help desk, with the id " + f.ID + "."
+	}
+	return i
+}

@@ -1,0 +1,186 @@
+package fiberapi
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"cms.gov/ab2d/application/download"
+	"cms.gov/ab2d/domain"
+)
+
+// downloader hands out files; see download.UseCase.
+type downloader interface {
+	Find(ctx context.Context, ask download.Ask) (domain.OutputFile, error)
+	Open(ctx context.Context, file domain.OutputFile, form domain.Form, start int64) (io.ReadCloser, error)
+	Sent(ctx context.Context, ask download.Ask, file domain.OutputFile, sent domain.ByteRange) error
+}
+
+// fileName is what a public name can look like. Nothing else gets further.
+var fileName = regexp.MustCompile(`^[A-Z][0-9]{4}_[0-9]{4,9}(_error)?\.ndjson$`)
+
+// bookkeeping is how long an account may take to be written after a transfer.
+const bookkeeping = 15 * time.Second
+
+func (a *api) download(c *fiber.Ctx, who caller) error {
+	ask, err := askFor(c, who)
+	if err != nil {
+		return err
+	}
+	// Whoever has just got the last byte must not get the first again only
+	// because the account is still being written.
+	a.finishing.wait(c.UserContext(), ask.Job, ask.Name)
+	f, err := a.find(c, ask)
+	if err != nil {
+		return err
+	}
+	if f.past {
+		c.Set(fiber.HeaderContentRange, fmt.Sprintf("bytes */%d", f.size))
+		return send(c, http.StatusRequestedRangeNotSatisfiable, issue{"error", "invalid",
+			text{fmt.Sprintf("The range lies behind the end of the file, which has %d bytes in this form.", f.size)},
+			"Ask for a range within the file, or leave Range out."})
+	}
+	describe(c, f)
+	if none := c.Get(fiber.HeaderIfNoneMatch); none != "" && matches(none, f.etag) {
+		c.Status(http.StatusNotModified)
+		return nil
+	}
+	c.Set(fiber.HeaderContentType, "application/fhir+ndjson")
+	if f.partial {
+		c.Set(fiber.HeaderContentRange, fmt.Sprintf("bytes %d-%d/%d", f.span.Start, f.span.End-1, f.size))
+		c.Status(http.StatusPartialContent)
+	}
+	if c.Method() == fiber.MethodHead {
+		c.Response().SkipBody = true
+		c.Response().Header.SetContentLength(int(f.span.End - f.span.Start))
+		return nil
+	}
+	return a.transfer(c, f)
+}
+
+// askFor reads what a download asks for, up to the range.
+func askFor(c *fiber.Ctx, who caller) (download.Ask, error) {
+	id, err := jobID(c)
+	if err != nil {
+		return download.Ask{}, err
+	}
+	name := c.Params("name")
+	if !fileName.MatchString(name) {
+		return download.Ask{}, domain.Errorf(domain.NotFound, "The job has no file of that name.").
+			WithNext("Use the addresses in the manifest that the status request returns.")
+	}
+	var accept []string
+	for _, h := range c.Request().Header.PeekAll(fiber.HeaderAcceptEncoding) {
+		accept = append(accept, string(h))
+	}
+	return download.Ask{Client: who.client, From: who.from, Job: id, Name: name, Form: formFor(strings.Join(accept, ","))}, nil
+}
+
+// found is a file that may be sent, and what of it.
+type found struct {
+	ask     download.Ask
+	file    domain.OutputFile
+	size    int64
+	etag    string
+	span    domain.ByteRange
+	partial bool
+	past    bool // the range names no byte of the file
+}
+
+// find resolves the range of a request. Whether a client may have the file
+// depends on where it starts, and where it starts may depend on the size and
+// the entity tag: so the file is asked for again when the guess was wrong.
+func (a *api) find(c *fiber.Ctx, ask download.Ask) (found, error) {
+	r, ranged := byteRange{}, false
+	if c.Method() == fiber.MethodGet { // Range is defined for no other
+		r, ranged = parseRange(c.Get(fiber.HeaderRange))
+	}
+	if ranged && r.first != 0 {
+		ask.Start = max(r.first, 1)
+	}
+	for {
+		file, err := a.Download.Find(c.UserContext(), ask)
+		if err != nil {
+			return found{}, err
+		}
+		f := found{ask: ask, file: file, size: download.Size(file, ask.Form), etag: etag(file, ask.Form)}
+		f.span = domain.ByteRange{End: f.size}
+		if ranged && unchanged(c, f.etag) {
+			span, ok := r.of(f.size)
+			if f.partial, f.past = ok, !ok; ok {
+				f.span = span
+			}
+		}
+		if f.past || f.span.Start == ask.Start {
+			return f, nil
+		}
+		ask.Start = f.span.Start
+	}
+}
+
+// unchanged reports whether If-Range still holds.
+func unchanged(c *fiber.Ctx, etag string) bool {
+	condition := c.Get(fiber.HeaderIfRange)
+	return condition == "" || condition == etag
+}
+
+// etag names the bytes of a form: a digest of them, so a strong one.
+func etag(f domain.OutputFile, form domain.Form) string {
+	if form == domain.GzipForm {
+		return `"` + f.Stored.SHA256 + `"`
+	}
+	return `"` + f.Plain.SHA256 + `"`
+}
+
+// describe sets the headers that a file has whether or not its bytes follow.
+func describe(c *fiber.Ctx, f found) {
+	c.Set(fiber.HeaderETag, f.etag)
+	c.Set(fiber.HeaderAcceptRanges, "bytes")
+	c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
+	c.Set(fiber.HeaderContentDisposition, `attachment; filename=`+strconv.Quote(f.file.Name))
+	if f.ask.Form == domain.GzipForm {
+		c.Set(fiber.HeaderContentEncoding, "gzip")
+	}
+}
+
+// transfer has the file sent after the handler has returned. By then the
+// context of the request is over, so the file and its account get their own.
+func (a *api) transfer(c *fiber.Ctx, f found) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(c.UserContext()))
+	body, err := a.Download.Open(ctx, f.file, f.ask.Form, f.span.Start)
+	if err != nil {
+		cancel()
+		return err
+	}
+	request := requestID(c)
+	var leave func()
+	c.Response().SetBodyStream(&transfer{
+		body: body, conn: c.Context().Conn(), left: f.span.End - f.span.Start, stall: a.Stall,
+		last: func() { leave = a.finishing.enter(f.ask.Job, f.ask.Name) },
+		over: func(sent int64, broken error) {
+			cancel()
+			if leave != nil {
+				defer leave()
+			}
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookkeeping)
+			defer cancel()
+			span := domain.ByteRange{Start: f.span.Start, End: f.span.Start + sent}
+			err := a.Download.Sent(ctx, f.ask, f.file, span)
+			if err != nil {
+				a.Log.Error("a transfer was not recorded", "job", f.ask.Job, "file", f.file.Name, "request", request, "error", err)
+			}
+			if broken != nil {
+				a.Log.Info("a transfer broke", "job", f.ask.Job, "file", f.file.Name, "request", request, "sent", sent,
+					"of", f.span.End-f.span.Start, "error", broken)
+			}
+		},
+	}, int(f.span.End-f.span.Start))
+	return nil
+}

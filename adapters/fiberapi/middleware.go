@@ -1,0 +1,134 @@
+package fiberapi
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"cms.gov/ab2d/domain"
+)
+
+var goodRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// edge is around every request: it gives the request an id and turns a panic
+// into an error.
+func (a *api) edge(c *fiber.Ctx) (err error) {
+	requestID(c)
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return c.Next()
+}
+
+// requestID returns the id that the request has in the logs and the answer: the
+// caller's own where it is fit to be written down.
+func requestID(c *fiber.Ctx) string {
+	if id := string(c.Response().Header.Peek(fiber.HeaderXRequestID)); id != "" {
+		return id
+	}
+	id := c.Get(fiber.HeaderXRequestID)
+	if !goodRequestID.MatchString(id) {
+		id = string(domain.NewJobID())
+	}
+	c.Set(fiber.HeaderXRequestID, id)
+	return id
+}
+
+// deadline bounds what a request may take: nothing else would, since a client
+// that goes away is not noticed. A file's transfer runs after the handler and
+// is not bound by it.
+func (a *api) deadline(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	ctx, cancel := context.WithTimeout(c.UserContext(), a.Deadline)
+	defer cancel()
+	c.SetUserContext(ctx)
+	return c.Next()
+}
+
+// authenticator tells who is calling; see access.UseCase.
+type authenticator interface {
+	Authenticate(ctx context.Context, token string, from netip.Addr) (domain.Client, error)
+}
+
+// caller is who sent a request, and from where.
+type caller struct {
+	client domain.Client
+	from   netip.Addr
+}
+
+// authenticated lets a handler see only requests of known clients.
+func (a *api) authenticated(h func(*fiber.Ctx, caller) error) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		token, err := a.bearer(c)
+		if err != nil {
+			return err
+		}
+		from := a.address(c)
+		client, err := a.Access.Authenticate(c.UserContext(), token, from)
+		if err != nil {
+			return err
+		}
+		return h(c, caller{client, from})
+	}
+}
+
+// errNoToken marks a request without any credentials: such a one is challenged
+// without an error code (RFC 6750, section 3.1).
+var errNoToken = fmt.Errorf("no credentials")
+
+func (a *api) bearer(c *fiber.Ctx) (string, error) {
+	headers := c.Request().Header.PeekAll(fiber.HeaderAuthorization)
+	if len(headers) == 0 || len(headers) == 1 && len(headers[0]) == 0 {
+		return "", domain.Errorf(domain.Unauthenticated, "The request has no token.").WithNext(a.tokenAdvice()).Because(errNoToken)
+	}
+	scheme, token, _ := strings.Cut(string(headers[0]), " ")
+	token = strings.TrimSpace(token)
+	if len(headers) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", domain.Errorf(domain.Unauthenticated, "The Authorization header is not of the form: Bearer <token>.").WithNext(a.tokenAdvice())
+	}
+	return token, nil
+}
+
+func (a *api) tokenAdvice() string {
+	where := "the token endpoint"
+	if a.TokenURL != "" {
+		where = a.TokenURL
+	}
+	return "Get a new token from " + where + " and send it in the header Authorization: Bearer <token>."
+}
+
+// address returns where the request came from. X-Forwarded-For is read from the
+// right, past the proxies we trust: whatever stands further left anybody may
+// have written.
+func (a *api) address(c *fiber.Ctx) netip.Addr {
+	remote, _ := netip.ParseAddrPort(c.Context().RemoteAddr().String())
+	addr := remote.Addr().Unmap()
+	var hops []string
+	for _, h := range c.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
+		hops = append(hops, strings.Split(string(h), ",")...)
+	}
+	for _, hop := range slices.Backward(hops) {
+		if !a.trusts(addr) {
+			break
+		}
+		before, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			break
+		}
+		addr = before.Unmap()
+	}
+	return addr
+}
+
+func (a *api) trusts(addr netip.Addr) bool {
+	return slices.ContainsFunc(a.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
+}

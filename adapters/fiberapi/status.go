@@ -1,0 +1,67 @@
+package fiberapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"cms.gov/ab2d/application/status"
+	"cms.gov/ab2d/domain"
+)
+
+// poller tells how a job is doing; see status.UseCase.
+type poller interface {
+	Poll(ctx context.Context, client domain.Client, id domain.JobID) (status.Result, error)
+}
+
+// canceller ends jobs; see cancel.UseCase.
+type canceller interface {
+	Cancel(ctx context.Context, client domain.Client, from netip.Addr, id domain.JobID) error
+}
+
+func (a *api) status(c *fiber.Ctx, who caller) error {
+	id, err := jobID(c)
+	if err != nil {
+		return err
+	}
+	r, err := a.Status.Poll(c.UserContext(), who.client, id)
+	switch {
+	case err != nil:
+		return err
+	case r.Failure != nil:
+		return send(c, http.StatusInternalServerError, failureToFHIR(*r.Failure))
+	case r.Manifest != nil:
+		c.Set(fiber.HeaderExpires, r.Manifest.ExpiresAt.UTC().Format(http.TimeFormat))
+		return sendJSON(c, fiber.MIMEApplicationJSON, a.manifestToJSON(*r.Manifest))
+	}
+	c.Set("X-Progress", fmt.Sprintf("%d%% complete", r.Percent))
+	retryAfter(c, r.RetryAfter, time.Second)
+	c.Status(http.StatusAccepted)
+	return nil
+}
+
+func (a *api) cancel(c *fiber.Ctx, who caller) error {
+	id, err := jobID(c)
+	if err != nil {
+		return err
+	}
+	if err := a.Cancel.Cancel(c.UserContext(), who.client, who.from, id); err != nil {
+		return err
+	}
+	c.Status(http.StatusAccepted)
+	return nil
+}
+
+// jobID reads the job of the path. What is not an id is no job.
+func jobID(c *fiber.Ctx) (domain.JobID, error) {
+	id, err := domain.ParseJobID(c.Params("id"))
+	if err != nil {
+		return "", domain.Errorf(domain.NotFound, "There is no job %s.", clip(c.Params("id"))).
+			WithNext("Use the address that Content-Location gave at kick-off.")
+	}
+	return id, nil
+}

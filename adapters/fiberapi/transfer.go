@@ -1,0 +1,153 @@
+package fiberapi
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"cms.gov/ab2d/domain"
+)
+
+const (
+	piece = 1 << 20  // the client has Config.Stall for each
+	tail  = 64 << 10 // the last piece, which a socket takes at once if the client reads at all
+)
+
+// transfer is a response body that sends a file and knows how far it got.
+//
+// The server copies a body to its buffered writer with io.Copy, which leaves
+// that to WriteTo. There the writer is empty once it is flushed, and an empty
+// writer passes ReadFrom on to the connection, which uses sendfile when what it
+// is given is an *io.LimitedReader of something with a file descriptor. What
+// ReadFrom returns then is what the socket took.
+type transfer struct {
+	body  io.ReadCloser
+	conn  net.Conn
+	left  int64
+	stall time.Duration
+
+	last func()                         // called before the last bytes
+	over func(sent int64, broken error) // called once, after the last bytes or the failure
+
+	sent   int64
+	err    error
+	closed bool
+}
+
+// WriteTo sends the file.
+func (t *transfer) WriteTo(w io.Writer) (int64, error) {
+	out := bufio.NewWriter(w) // w itself: it is one already
+	if t.err = out.Flush(); t.err == nil {
+		t.err = t.send(out)
+	}
+	_ = t.conn.SetWriteDeadline(time.Time{})
+	return t.sent, t.err
+}
+
+func (t *transfer) send(out *bufio.Writer) error {
+	for t.left > 0 {
+		n := min(t.left, tail)
+		if t.left > tail {
+			n = min(t.left-tail, piece)
+		} else {
+			t.last()
+		}
+		if err := t.conn.SetWriteDeadline(time.Now().Add(t.stall)); err != nil {
+			return err
+		}
+		m, err := out.ReadFrom(&io.LimitedReader{R: t.body, N: n})
+		if err == nil {
+			err = out.Flush() // a connection without ReadFrom, as with TLS, got it through the buffer
+		}
+		m -= int64(out.Buffered())
+		t.sent, t.left = t.sent+m, t.left-m
+		if err != nil {
+			return err
+		}
+		if m < n {
+			return errors.Join(io.ErrUnexpectedEOF, errors.New("the stored file is shorter than it was"))
+		}
+	}
+	return nil
+}
+
+// Read is what makes this a body. The server never calls it.
+func (t *transfer) Read(p []byte) (int, error) { return t.body.Read(p) }
+
+// Close ends the transfer, however far it got.
+func (t *transfer) Close() error {
+	if t.closed {
+		return nil
+	}
+	t.closed = true
+	err := t.body.Close()
+	if t.left > 0 && t.err == nil {
+		t.err = net.ErrClosed
+	}
+	t.over(t.sent, t.err)
+	return err
+}
+
+// gate makes requests for a file wait while its last bytes are on the way and
+// the account of that is being written. It works within one process; beyond
+// it, somebody very quick gets a file twice.
+type gate struct {
+	mu   sync.Mutex
+	busy map[gateKey]*passage
+}
+
+type gateKey struct {
+	job  domain.JobID
+	name string
+}
+
+type passage struct {
+	inside int
+	free   chan struct{} // closed when nobody is inside
+}
+
+// patience is how long a request waits at most: the last bytes may be stuck at
+// a client that has stopped reading.
+const patience = 3 * time.Second
+
+func (g *gate) enter(job domain.JobID, name string) (leave func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	key := gateKey{job, name}
+	p := g.busy[key]
+	if p == nil {
+		p = &passage{free: make(chan struct{})}
+		if g.busy == nil {
+			g.busy = map[gateKey]*passage{}
+		}
+		g.busy[key] = p
+	}
+	p.inside++
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if p.inside--; p.inside == 0 {
+			delete(g.busy, key)
+			close(p.free)
+		}
+	}
+}
+
+func (g *gate) wait(ctx context.Context, job domain.JobID, name string) {
+	g.mu.Lock()
+	p := g.busy[gateKey{job, name}]
+	g.mu.Unlock()
+	if p == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case <-p.free:
+	case <-ctx.Done():
+	}
+}

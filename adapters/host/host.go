@@ -1,0 +1,123 @@
+// Package host runs a process: it starts what its roles need, keeps it going,
+// and stops it in an order that loses nothing.
+package host
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Worker takes up tasks from the queue between Start and Stop. Stop lets what
+// is at work give its partitions back, until ctx ends.
+type Worker interface {
+	Start(ctx context.Context) error
+	Stop(ctx context.Context) error
+}
+
+// Reconciler queues again what nobody would finish otherwise.
+type Reconciler interface {
+	Reconcile(ctx context.Context, everything bool) error
+}
+
+// Sweeper deletes what is over.
+type Sweeper interface {
+	Sweep(ctx context.Context) error
+}
+
+// Settings are how a process keeps itself going.
+type Settings struct {
+	Alone     bool          // no other process works on this database, so all unfinished work is ours to take
+	Reconcile time.Duration // between two looks for lost work
+	Sweep     time.Duration // between two looks for files that are over
+	Drain     time.Duration // what requests and workers get to end when the process stops
+}
+
+// Process is everything that runs. App and Listener are nil in a process that
+// answers no requests, and Worker, Reconciler and Sweeper in one that does no jobs.
+type Process struct {
+	Listener   net.Listener
+	App        *fiber.App
+	Worker     Worker
+	Reconciler Reconciler
+	Sweeper    Sweeper
+	Log        *slog.Logger
+	Settings   Settings
+}
+
+// Run runs the process until ctx ends or something fails that it cannot go on
+// without, and then stops it: no new requests, those at work end, workers give
+// their partitions back. ready is called once everything answers.
+func (p *Process) Run(ctx context.Context, ready func()) (err error) {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var loops sync.WaitGroup
+	defer loops.Wait()
+
+	if p.Worker != nil {
+		// Before the first task is taken up: what a process before this one left.
+		if err := p.Reconciler.Reconcile(ctx, p.Settings.Alone); err != nil {
+			return err
+		}
+		if err := p.Worker.Start(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+		loops.Go(func() {
+			p.every(ctx, p.Settings.Reconcile, "looking for lost work", func() error { return p.Reconciler.Reconcile(ctx, false) })
+		})
+		loops.Go(func() {
+			p.every(ctx, p.Settings.Sweep, "sweeping files", func() error { return p.Sweeper.Sweep(ctx) })
+		})
+	}
+	if p.App != nil {
+		loops.Go(func() {
+			if err := p.App.Listener(p.Listener); err != nil {
+				fail(err)
+			}
+		})
+	}
+	ready()
+	<-ctx.Done()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		err = cause
+	}
+	return errors.Join(err, p.stop())
+}
+
+func (p *Process) stop() error {
+	p.Log.Info("stopping", "drain", p.Settings.Drain)
+	ctx, cancel := context.WithTimeout(context.Background(), p.Settings.Drain)
+	defer cancel()
+	var api, worker error
+	var both sync.WaitGroup
+	if p.App != nil {
+		both.Go(func() { api = p.App.ShutdownWithContext(ctx) })
+	}
+	if p.Worker != nil {
+		both.Go(func() { worker = p.Worker.Stop(ctx) })
+	}
+	both.Wait()
+	return errors.Join(api, worker)
+}
+
+// every calls do at once and then at the interval. An error is told and the
+// next time may do better.
+func (p *Process) every(ctx context.Context, interval time.Duration, what string, do func() error) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		if err := do(); err != nil && ctx.Err() == nil {
+			p.Log.Error(what, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

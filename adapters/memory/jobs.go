@@ -1,0 +1,92 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
+)
+
+// jobs implements ports.Jobs and ports.JobList.
+type jobs struct{ *session }
+
+func (s jobs) Add(ctx context.Context, j *domain.ExportJob) error {
+	if err := s.changing(ctx); err != nil {
+		return err
+	}
+	if _, there := s.jobs[j.ID()]; there {
+		return domain.Errorf(domain.Conflict, "job %s is there already", j.ID())
+	}
+	s.jobs[j.ID()] = j.State()
+	return nil
+}
+
+func (s jobs) Get(ctx context.Context, id domain.JobID) (*domain.ExportJob, error) {
+	if err := s.reading(ctx); err != nil {
+		return nil, err
+	}
+	state, there := s.jobs[id]
+	if !there {
+		return nil, domain.Errorf(domain.NotFound, "there is no job %s", id)
+	}
+	return domain.RestoreExportJob(state), nil
+}
+
+func (s jobs) Update(ctx context.Context, id domain.JobID, change func(*domain.ExportJob) error) error {
+	if err := s.changing(ctx); err != nil {
+		return err
+	}
+	job, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := change(job); err != nil {
+		return err
+	}
+	s.jobs[id] = job.State()
+	return nil
+}
+
+func (s jobs) Active(ctx context.Context, contracts []domain.ContractNumber) ([]*domain.ExportJob, error) {
+	return s.find(ctx, func(j domain.ExportJobState) bool {
+		holds := func(n domain.ContractNumber) bool { return slices.Contains(j.Contracts, n) }
+		return j.State.Active() && slices.ContainsFunc(contracts, holds)
+	})
+}
+
+func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, error) {
+	before := func(t, bound time.Time) bool { return bound.IsZero() || !t.IsZero() && t.Before(bound) }
+	found, err := s.find(ctx, func(j domain.ExportJobState) bool {
+		return (len(q.States) == 0 || slices.Contains(q.States, j.State)) &&
+			(q.Sponsor == "" || j.Sponsor == q.Sponsor) &&
+			before(j.CreatedAt, q.CreatedBefore) && before(j.ExpiresAt, q.ExpiresBefore)
+	})
+	limit := q.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	return found[:min(limit, len(found))], err
+}
+
+func (s jobs) find(ctx context.Context, match func(domain.ExportJobState) bool) ([]*domain.ExportJob, error) {
+	if err := s.reading(ctx); err != nil {
+		return nil, err
+	}
+	var states []domain.ExportJobState
+	for _, j := range s.jobs {
+		if match(j) {
+			states = append(states, j)
+		}
+	}
+	slices.SortFunc(states, func(a, b domain.ExportJobState) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	found := make([]*domain.ExportJob, len(states))
+	for i, j := range states {
+		found[i] = domain.RestoreExportJob(j)
+	}
+	return found, nil
+}

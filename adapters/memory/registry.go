@@ -1,0 +1,161 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"cms.gov/ab2d/domain"
+)
+
+func byKey[K cmp.Ordered, V any](m map[K]V) []V {
+	var out []V
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, m[k])
+	}
+	return out
+}
+
+func get[K comparable, V any](m map[K]V, k K, what string) (V, error) {
+	v, there := m[k]
+	if !there {
+		return v, domain.Errorf(domain.NotFound, "there is no %s %v", what, k)
+	}
+	return v, nil
+}
+
+// sponsors implements ports.Sponsors.
+type sponsors struct{ *session }
+
+func (s sponsors) Put(ctx context.Context, p domain.Sponsor) error {
+	if err := s.changing(ctx); err != nil {
+		return err
+	}
+	s.sponsors[p.ID] = p
+	return nil
+}
+
+func (s sponsors) Get(ctx context.Context, id domain.SponsorID) (domain.Sponsor, error) {
+	if err := s.reading(ctx); err != nil {
+		return domain.Sponsor{}, err
+	}
+	return get(s.sponsors, id, "sponsor")
+}
+
+func (s sponsors) List(ctx context.Context) ([]domain.Sponsor, error) {
+	return byKey(s.sponsors), s.reading(ctx)
+}
+
+// contracts implements ports.Contracts.
+type contracts struct{ *session }
+
+// Put returns an invalid error when the sponsor does not exist.
+func (s contracts) Put(ctx context.Context, c domain.Contract) error {
+	if err := s.changing(ctx); err != nil {
+		return err
+	}
+	if _, there := s.sponsors[c.Sponsor]; !there {
+		return domain.Errorf(domain.Invalid, "contract %s belongs to a sponsor that is not there", c.Number)
+	}
+	s.contracts[c.Number] = c
+	return nil
+}
+
+func (s contracts) Get(ctx context.Context, n domain.ContractNumber) (domain.Contract, error) {
+	if err := s.reading(ctx); err != nil {
+		return domain.Contract{}, err
+	}
+	return get(s.contracts, n, "contract")
+}
+
+func (s contracts) List(ctx context.Context) ([]domain.Contract, error) {
+	return byKey(s.contracts), s.reading(ctx)
+}
+
+// clients implements ports.Clients.
+type clients struct{ *session }
+
+// Put returns an invalid error when the sponsor or a contract does not exist.
+func (s clients) Put(ctx context.Context, c domain.Client) error {
+	if err := s.changing(ctx); err != nil {
+		return err
+	}
+	if _, there := s.sponsors[c.Sponsor]; !there {
+		return domain.Errorf(domain.Invalid, "client %s belongs to a sponsor that is not there", c.ID)
+	}
+	for _, n := range c.Contracts {
+		if _, there := s.contracts[n]; !there {
+			return domain.Errorf(domain.Invalid, "client %s is for a contract that is not there", c.ID)
+		}
+	}
+	s.clients[c.ID] = c
+	return nil
+}
+
+func (s clients) Get(ctx context.Context, id domain.ClientID) (domain.Client, error) {
+	if err := s.reading(ctx); err != nil {
+		return domain.Client{}, err
+	}
+	return get(s.clients, id, "client")
+}
+
+func (s clients) List(ctx context.Context) ([]domain.Client, error) {
+	return byKey(s.clients), s.reading(ctx)
+}
+
+// attestations implements ports.Attestations.
+type attestations struct{ *session }
+
+func (s attestations) Append(ctx context.Context, e domain.AttestationEvent) error {
+	if err := s.changing(ctx); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(s.events, func(f domain.AttestationEvent) bool { return f.ID == e.ID }) {
+		return domain.Errorf(domain.Conflict, "attestation event %s is there already", e.ID)
+	}
+	s.events = append(s.events, e)
+	return nil
+}
+
+func (s attestations) Of(ctx context.Context, n domain.ContractNumber) ([]domain.AttestationEvent, error) {
+	if err := s.reading(ctx); err != nil {
+		return nil, err
+	}
+	var events []domain.AttestationEvent
+	for _, e := range s.events {
+		if e.Contract == n {
+			events = append(events, e)
+		}
+	}
+	slices.SortStableFunc(events, func(a, b domain.AttestationEvent) int { return a.Recorded.Compare(b.Recorded) })
+	return events, nil
+}
+
+// audit implements ports.Audit.
+type audit struct{ *session }
+
+func (s audit) Record(ctx context.Context, r domain.AuditRecord) error {
+	if err := s.changing(ctx); err != nil {
+		return err
+	}
+	r.Detail = maps.Clone(r.Detail)
+	s.records = append(s.records, r)
+	return nil
+}
+
+// Find implements ports.AuditLog.
+func (s *Store) Find(ctx context.Context, action, target string, limit int) ([]domain.AuditRecord, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	records := slices.Clone(s.records)
+	s.mu.Unlock()
+	slices.Reverse(records)
+	records = slices.DeleteFunc(records, func(r domain.AuditRecord) bool {
+		return action != "" && r.Action != action || target != "" && r.Target != target
+	})
+	slices.SortStableFunc(records, func(a, b domain.AuditRecord) int { return b.At.Compare(a.At) })
+	return records[:min(limit, len(records))], nil
+}

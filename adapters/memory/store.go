@@ -1,0 +1,170 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
+)
+
+// Store is the database. It implements ports.UnitOfWork, ports.Coverage,
+// ports.Secrets and ports.AuditLog. What units of work schedule goes to its Queue.
+type Store struct {
+	Queue *Queue
+
+	now func() time.Time // the store's own clock, for leases
+
+	mu sync.Mutex // held by one unit of work at a time
+	state
+
+	coverage
+	secrets
+}
+
+var (
+	_ ports.UnitOfWork = (*Store)(nil)
+	_ ports.Coverage   = (*Store)(nil)
+	_ ports.Secrets    = (*Store)(nil)
+	_ ports.AuditLog   = (*Store)(nil)
+)
+
+// NewStore returns an empty store with the time of this machine.
+func NewStore() *Store { return NewStoreAt(time.Now) }
+
+// NewStoreAt returns an empty store whose own clock, which leases go by, is now.
+func NewStoreAt(now func() time.Time) *Store {
+	return &Store{Queue: &Queue{}, now: now, state: state{
+		jobs:       map[domain.JobID]domain.ExportJobState{},
+		partitions: map[domain.PartitionID]partition{},
+		downloads:  map[domain.DownloadKey]domain.Download{},
+		polls:      map[pollKey]ports.Poll{},
+		sponsors:   map[domain.SponsorID]domain.Sponsor{},
+		contracts:  map[domain.ContractNumber]domain.Contract{},
+		clients:    map[domain.ClientID]domain.Client{},
+	}}
+}
+
+// state is everything that units of work change. Values in it are replaced and
+// never changed in place, so that a copy of the maps is a copy of all.
+type state struct {
+	jobs       map[domain.JobID]domain.ExportJobState
+	partitions map[domain.PartitionID]partition
+	files      []domain.OutputFile
+	downloads  map[domain.DownloadKey]domain.Download
+	polls      map[pollKey]ports.Poll
+	sponsors   map[domain.SponsorID]domain.Sponsor
+	contracts  map[domain.ContractNumber]domain.Contract
+	clients    map[domain.ClientID]domain.Client
+	events     []domain.AttestationEvent
+	records    []domain.AuditRecord
+	tokens     int
+}
+
+func (s state) copy() state {
+	s.jobs = maps.Clone(s.jobs)
+	s.partitions = maps.Clone(s.partitions)
+	s.files = slices.Clip(s.files) // so that appending to the copy makes a new array
+	s.downloads = maps.Clone(s.downloads)
+	s.polls = maps.Clone(s.polls)
+	s.sponsors = maps.Clone(s.sponsors)
+	s.contracts = maps.Clone(s.contracts)
+	s.clients = maps.Clone(s.clients)
+	s.events = slices.Clip(s.events)
+	s.records = slices.Clip(s.records)
+	return s
+}
+
+// Do implements ports.UnitOfWork. Units of work run one after another, each on a
+// copy that takes the place of the state when it succeeds.
+func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	in := &session{state: s.state.copy(), now: s.now}
+	defer func() { in.over = true }()
+	if err := fn(ctx, in.ports()); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.state = in.state
+	s.Queue.add(in.scheduled)
+	return nil
+}
+
+// View implements ports.UnitOfWork.
+func (s *Store) View(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	in := &session{state: s.state.copy(), now: s.now, readOnly: true}
+	s.mu.Unlock()
+	defer func() { in.over = true }()
+	return fn(ctx, in.ports())
+}
+
+// session is one unit of work.
+type session struct {
+	state
+	now       func() time.Time
+	scheduled []ports.Task
+	readOnly  bool
+	over      bool
+}
+
+func (s *session) ports() ports.Tx {
+	return ports.Tx{
+		Jobs:         jobs{s},
+		JobList:      jobs{s},
+		Partitions:   partitions{s},
+		Leases:       leases{s},
+		Files:        outputFiles{s},
+		Downloads:    downloads{s},
+		Polls:        polls{s},
+		Sponsors:     sponsors{s},
+		Contracts:    contracts{s},
+		Clients:      clients{s},
+		Attestations: attestations{s},
+		Audit:        audit{s},
+		Queue:        scheduler{s},
+	}
+}
+
+var (
+	errOver     = errors.New("the unit of work is over")
+	errReadOnly = errors.New("this unit of work is for reading only")
+)
+
+func (s *session) reading(ctx context.Context) error {
+	if s.over {
+		return errOver
+	}
+	return ctx.Err()
+}
+
+func (s *session) changing(ctx context.Context) error {
+	if s.readOnly {
+		return errReadOnly
+	}
+	return s.reading(ctx)
+}
+
+// scheduler implements ports.Queue within a unit of work.
+type scheduler struct{ *session }
+
+func (s scheduler) Schedule(ctx context.Context, tasks ...ports.Task) error {
+	if err := s.changing(ctx); err != nil {
+		return err
+	}
+	s.scheduled = append(s.scheduled, tasks...)
+	return nil
+}

@@ -1,0 +1,162 @@
+package synthetic_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"hash/fnv"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"cms.gov/ab2d/adapters/synthetic"
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
+	"cms.gov/ab2d/ports/porttest"
+)
+
+var now = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+
+func clock() time.Time { return now }
+
+// forEach hands all claims of a query to do.
+func forEach(t testing.TB, source ports.Claims, q ports.ClaimsQuery, do func(raw []byte)) {
+	t.Helper()
+	r, err := source.Read(context.Background(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for {
+		claim, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(claim)
+	}
+}
+
+// read gives copies of all claims of a query.
+func read(t testing.TB, source ports.Claims, q ports.ClaimsQuery) (all [][]byte) {
+	t.Helper()
+	forEach(t, source, q, func(raw []byte) { all = append(all, bytes.Clone(raw)) })
+	return all
+}
+
+func TestConformance(t *testing.T) {
+	porttest.Claims(t, func(t *testing.T) porttest.ClaimsSource {
+		s := porttest.ClaimsSource{
+			Source:   synthetic.NewClaims(population, clock),
+			Versions: []domain.FHIRVersion{domain.STU3, domain.R4},
+			Stranger: "-20000000000000",
+		}
+		for e := range population.Enrollees("S0000") {
+			n := len(read(t, s.Source, ports.ClaimsQuery{Version: domain.R4, Patient: e.Patient}))
+			if n >= 20 && n < 120 && len(s.Patients) < 3 {
+				s.Patients = append(s.Patients, e.Patient)
+			}
+		}
+		return s
+	})
+}
+
+func TestUnknownVersionIsRefused(t *testing.T) {
+	_, err := synthetic.NewClaims(population, clock).Read(t.Context(), ports.ClaimsQuery{Version: "R5", Patient: "-10000000000000"})
+	if domain.CodeOf(err) != domain.Invalid {
+		t.Errorf("R5: %v", err)
+	}
+}
+
+// TestBytesDependOnSeedAndPersonAlone: neither the order of reading nor what
+// else is read at the same time nor the clock shows in the bytes.
+func TestBytesDependOnSeedAndPersonAlone(t *testing.T) {
+	people := sample(12)
+	digests := func(p *synthetic.Population, version domain.FHIRVersion, order []synthetic.Enrollee) map[domain.PatientID]uint64 {
+		source, sums := synthetic.NewClaims(p, time.Now), map[domain.PatientID]uint64{}
+		for _, e := range order {
+			sum := fnv.New64a()
+			forEach(t, source, ports.ClaimsQuery{Version: version, Patient: e.Patient}, func(raw []byte) { sum.Write(raw) })
+			sums[e.Patient] = sum.Sum64()
+		}
+		return sums
+	}
+	backwards := slices.Clone(people)
+	slices.Reverse(backwards)
+	for _, version := range []domain.FHIRVersion{domain.R4, domain.STU3} {
+		want := digests(population, version, people)
+		if got := digests(synthetic.New(synthetic.DefaultSeed), version, backwards); !maps.Equal(got, want) {
+			t.Errorf("%s: other bytes in another order", version)
+		}
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				if got := digests(population, version, backwards); !maps.Equal(got, want) {
+					t.Errorf("%s: other bytes beside others", version)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+// TestReadingDoesNotAllocate: all that a read takes from the heap is the
+// reader, however many claims there are.
+func TestReadingDoesNotAllocate(t *testing.T) {
+	source := synthetic.NewClaims(population, clock)
+	for _, version := range []domain.FHIRVersion{domain.R4, domain.STU3} {
+		claims := 0
+		allocations := testing.AllocsPerRun(20, func() {
+			claims = 0
+			for _, e := range readers {
+				forEach(t, source, ports.ClaimsQuery{Version: version, Patient: e.Patient}, func([]byte) { claims++ })
+			}
+		})
+		if claims < 500 || allocations > float64(3*len(readers)) {
+			t.Errorf("%s: %g allocations for %d claims of %d people", version, allocations, claims, len(readers))
+		}
+	}
+}
+
+var readers = sample(30)
+
+func BenchmarkRead(b *testing.B) {
+	people := synthetic.New(synthetic.DefaultSeed)
+	var ids []domain.PatientID
+	for e := range people.Enrollees("S0001") {
+		ids = append(ids, e.Patient)
+	}
+	for _, version := range []domain.FHIRVersion{domain.R4, domain.STU3} {
+		b.Run(string(version), func(b *testing.B) {
+			source := synthetic.NewClaims(people, clock)
+			b.ReportAllocs()
+			var bytes, claims int64
+			for b.Loop() {
+				bytes, claims = 0, 0
+				for _, id := range ids {
+					r, err := source.Read(context.Background(), ports.ClaimsQuery{Version: version, Patient: id})
+					if err != nil {
+						b.Fatal(err)
+					}
+					for {
+						claim, err := r.Next()
+						if err != nil {
+							break
+						}
+						bytes += int64(len(claim))
+						claims++
+					}
+					r.Close()
+				}
+			}
+			b.SetBytes(bytes)
+			b.ReportMetric(float64(bytes)/float64(claims), "B/claim")
+			b.ReportMetric(float64(claims)/float64(len(ids)), "claims/enrollee")
+		})
+	}
+}

@@ -1,0 +1,168 @@
+// Package export starts exports: the kick-off of the Bulk Data API.
+package export
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
+)
+
+// Settings are the rules of kick-off that a site may set.
+type Settings struct {
+	JobsPerContract int    // running jobs that a contract may have at once
+	Maintenance     string // when not empty no export starts, and this tells why
+}
+
+// UseCase starts exports.
+type UseCase struct {
+	Store    ports.UnitOfWork
+	Clock    ports.Clock
+	Settings Settings
+}
+
+// Start asks for an export.
+type Start struct {
+	Client   domain.Client
+	From     netip.Addr
+	Contract domain.ContractNumber // one contract; empty for all that the client holds
+	Version  domain.FHIRVersion
+	Request  string // the URL as it came
+	Window   domain.Window
+}
+
+const (
+	maintenanceRetry = 5 * time.Minute
+	limitRetry       = 30 * time.Second
+)
+
+// Start checks that the client may export, makes the job, and writes it, its
+// queue entry and an audit record as one fact. It fails with unavailable
+// during maintenance, forbidden for a contract that is unknown or not the
+// client's (the same words for both), business_rule when no contract asked for
+// is attested, invalid for a window that makes no sense, and throttled when a
+// contract has as many running jobs as it may.
+func (u *UseCase) Start(ctx context.Context, cmd Start) (domain.JobID, error) {
+	if u.Settings.Maintenance != "" {
+		err := domain.Errorf(domain.Unavailable, "No export can start now: %s", u.Settings.Maintenance).
+			WithNext("Try again later. The status and the files of running and finished exports stay available.")
+		err.RetryAfter = maintenanceRetry
+		return "", err
+	}
+	var id domain.JobID
+	err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		job, err := u.accept(ctx, tx, cmd)
+		if err != nil {
+			return err
+		}
+		id = job.ID()
+		if err := tx.Jobs.Add(ctx, job); err != nil {
+			return err
+		}
+		if err := tx.Queue.Schedule(ctx, ports.Task{Job: id}); err != nil {
+			return err
+		}
+		return tx.Audit.Record(ctx, u.told(cmd, string(id), "done"))
+	})
+	if code := domain.CodeOf(err); err != nil && code != domain.Internal {
+		// The refusal is told beside the transaction that it ended.
+		if auditErr := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+			return tx.Audit.Record(ctx, u.told(cmd, string(cmd.Contract), string(code)))
+		}); auditErr != nil {
+			return "", auditErr
+		}
+	}
+	return id, err
+}
+
+func (u *UseCase) told(cmd Start, target, outcome string) domain.AuditRecord {
+	return domain.AuditRecord{
+		At: u.Clock.Now(), Action: "export.start", Target: target, Outcome: outcome,
+		Actor:  domain.Actor{Kind: "client", ID: string(cmd.Client.ID), From: cmd.From.String()},
+		Detail: map[string]string{"request": cmd.Request, "version": string(cmd.Version)},
+	}
+}
+
+func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start) (*domain.ExportJob, error) {
+	now := u.Clock.Now()
+	if err := cmd.Window.Check(now); err != nil {
+		return nil, err
+	}
+	wanted := cmd.Client.Contracts
+	if cmd.Contract != "" {
+		wanted = []domain.ContractNumber{cmd.Contract}
+	}
+	if len(wanted) == 0 || !cmd.Client.Holds(wanted) {
+		return nil, domain.Errorf(domain.Forbidden, "There is no contract %s that this client may export.", cmd.Contract).
+			WithNext("Use the number of a contract that your client is registered for, or Patient/$export for all of them.")
+	}
+	attested, skipped, err := attestedToday(ctx, tx, wanted, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.checkRoom(ctx, tx, attested); err != nil {
+		return nil, err
+	}
+	return domain.NewExportJob(domain.ExportJobState{
+		ID: domain.NewJobID(), Sponsor: cmd.Client.Sponsor, Client: cmd.Client.ID, Contracts: attested, Skipped: skipped,
+		Version: cmd.Version, Request: cmd.Request, Window: cmd.Window, CreatedAt: now,
+	}), nil
+}
+
+// attestedToday parts the contracts into those that may receive data and those
+// that may not, with the reason. None that may is an error.
+func attestedToday(ctx context.Context, tx ports.Tx, wanted []domain.ContractNumber, now time.Time) (
+	attested []domain.ContractNumber, skipped []domain.SkippedContract, err error) {
+	for _, n := range slices.Sorted(slices.Values(wanted)) {
+		events, err := tx.Attestations.Of(ctx, n)
+		if err != nil {
+			return nil, nil, err
+		}
+		if domain.StandingOn(events, domain.Today(now)).Active {
+			attested = append(attested, n)
+		} else {
+			skipped = append(skipped, domain.SkippedContract{Contract: n, Reason: fmt.Sprintf("Contract %s has no active attestation.", n)})
+		}
+	}
+	if len(attested) == 0 {
+		return nil, nil, domain.Errorf(domain.BusinessRule, "No attestation is active for %s, so no data may be sent.", list(wanted)).
+			WithNext("Have an attestor of the sponsor (CEO, CFO or COO) attest in HPMS.")
+	}
+	return attested, skipped, nil
+}
+
+func list(numbers []domain.ContractNumber) string {
+	s := string(numbers[0])
+	for _, n := range numbers[1:] {
+		s += ", " + string(n)
+	}
+	return s
+}
+
+// checkRoom refuses when one of the contracts has all the running jobs it may
+// have. A job of several contracts counts towards each.
+func (u *UseCase) checkRoom(ctx context.Context, tx ports.Tx, contracts []domain.ContractNumber) error {
+	active, err := tx.Jobs.Active(ctx, contracts)
+	if err != nil {
+		return err
+	}
+	running := map[domain.ContractNumber][]domain.JobID{}
+	for _, j := range active {
+		for _, n := range j.State().Contracts {
+			running[n] = append(running[n], j.ID())
+		}
+	}
+	for _, n := range contracts {
+		if len(running[n]) >= u.Settings.JobsPerContract {
+			err := domain.Errorf(domain.Throttled, "Contract %s already has %d exports running, which is the most it may have.", n, len(running[n])).
+				WithNext("Wait until one of them is complete, or cancel one. Their status addresses are in Content-Location.")
+			err.Running, err.RetryAfter = running[n], limitRetry
+			return err
+		}
+	}
+	return nil
+}

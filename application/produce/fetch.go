@@ -1,0 +1,200 @@
+package produce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/domain/eob"
+	"cms.gov/ab2d/ports"
+)
+
+// fetchAll yields what came of each member, in order, while up to Lookahead
+// members after it are being fetched. What waits is bounded: that many members,
+// each with at most StageBytes in memory.
+func (u *UseCase) fetchAll(ctx context.Context, job domain.ExportJobState, n domain.ContractNumber, members []member) iter.Seq2[*fetched, error] {
+	return func(yield func(*fetched, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		var fetching sync.WaitGroup
+		pool := &fetcherPool{use: u, job: job, contract: n}
+		defer pool.close()
+		defer fetching.Wait()
+		defer cancel()
+
+		queue := make(chan chan *fetched, u.Settings.Lookahead)
+		fetching.Go(func() {
+			defer close(queue)
+			for _, m := range members {
+				slot := make(chan *fetched, 1)
+				select {
+				case queue <- slot:
+				case <-ctx.Done():
+					return
+				}
+				fetching.Go(func() { slot <- pool.fetch(ctx, m) })
+			}
+		})
+		for slot := range queue {
+			f := <-slot
+			more := yield(f, f.err)
+			pool.put(f.stage)
+			if !more || f.err != nil {
+				return
+			}
+		}
+		if err := context.Cause(ctx); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// fetcherPool keeps the buffers of finished fetches for the next ones.
+type fetcherPool struct {
+	use      *UseCase
+	job      domain.ExportJobState
+	contract domain.ContractNumber
+
+	mu       sync.Mutex
+	stages   []*stage
+	trimmers []*eob.Trimmer
+}
+
+func (p *fetcherPool) get() (*stage, *eob.Trimmer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return pop(&p.stages, func() *stage { return &stage{limit: p.use.Settings.StageBytes, scratch: p.use.Scratch} }),
+		pop(&p.trimmers, func() *eob.Trimmer { return eob.NewTrimmer(p.job.Version) })
+}
+
+func pop[T any](free *[]T, make func() T) T {
+	if n := len(*free); n > 0 {
+		v := (*free)[n-1]
+		*free = (*free)[:n-1]
+		return v
+	}
+	return make()
+}
+
+func (p *fetcherPool) put(s *stage) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stages = append(p.stages, s)
+}
+
+func (p *fetcherPool) close() {
+	for _, s := range p.stages {
+		s.close()
+	}
+}
+
+// fetch asks for a member's claims until they have come whole, or the tries
+// are used up.
+func (p *fetcherPool) fetch(ctx context.Context, m member) *fetched {
+	s, t := p.get()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.trimmers = append(p.trimmers, t)
+	}()
+	f := &fetched{member: m, stage: s}
+	wait := p.use.Settings.FetchBackoff
+	for try := 1; ; try++ {
+		err := p.read(ctx, f, t)
+		switch {
+		case err == nil:
+			return f
+		case ctx.Err() != nil:
+			f.err = context.Cause(ctx)
+			return f
+		case errors.As(err, new(scratchError)):
+			f.err = err // our own room is the trouble; the member is not to blame
+			return f
+		case try >= p.use.Settings.FetchTries || domain.CodeOf(err) == domain.NotFound:
+			p.use.Log.WarnContext(ctx, "enrollee failed", "job", p.job.ID, "contract", p.contract, "tries", try, "error", err)
+			f.failure = failureOf(err)
+			return f
+		}
+		// Jitter keeps many workers from coming back at the same instant.
+		select {
+		case <-time.After(wait/2 + rand.N(wait/2+1)):
+		case <-ctx.Done():
+		}
+		wait *= 2
+	}
+}
+
+// errStale means that the source answered as of a time before the transaction
+// time: a replica that lags. What it left out would be in no export at all.
+var errStale = domain.Errorf(domain.Unavailable, "the source's answer was older than the transaction time")
+
+// read asks for the member's claims once, from the first page to the last.
+func (p *fetcherPool) read(ctx context.Context, f *fetched, t *eob.Trimmer) (err error) {
+	if err := f.stage.reset(); err != nil {
+		return err
+	}
+	f.claims, f.excluded, f.unread = 0, map[eob.Verdict]int{}, nil
+	q := ports.ClaimsQuery{Version: p.job.Version, Patient: f.Patient, UpdatedThrough: f.selection.Through, ServedFrom: f.selection.Now.From,
+		Contract: p.contract, Job: p.job.ID}
+	if !f.full {
+		q.UpdatedFrom = f.selection.Since
+	}
+	r, err := p.use.Claims.Read(ctx, q)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	mbis := eob.MBIExtensions(f.IDs)
+	seen := map[string]struct{}{}
+	for {
+		raw, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return err
+		}
+		if err := f.take(raw, mbis, t, seen); err != nil {
+			return err
+		}
+	}
+	if r.AsOf().Before(p.job.TransactionTime) {
+		return errStale
+	}
+	return nil
+}
+
+// take trims one claim and keeps it if the rule says so.
+func (f *fetched) take(raw, mbis []byte, t *eob.Trimmer, seen map[string]struct{}) error {
+	line, facts, err := t.Trim(f.stage.room(), raw, mbis)
+	if unread := (*eob.UnreadableError)(nil); errors.As(err, &unread) {
+		f.unread = append(f.unread, unread.Error())
+		return nil
+	} else if err != nil {
+		return err
+	}
+	verdict := f.selection.Decide(facts)
+	if verdict == eob.Keep {
+		if _, again := seen[string(facts.ID)]; again {
+			verdict = eob.Repeated
+		}
+	}
+	if verdict != eob.Keep {
+		f.excluded[verdict]++
+		return nil
+	}
+	seen[string(facts.ID)] = struct{}{}
+	f.claims++
+	return f.stage.keep(append(line, '\n'))
+}
+
+func failureOf(err error) string {
+	if e := (*domain.Error)(nil); errors.As(err, &e) {
+		return e.Message
+	}
+	return fmt.Sprintf("the claims source did not answer as it should (%T)", err)
+}

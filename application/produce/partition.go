@@ -1,0 +1,166 @@
+package produce
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/domain/eob"
+)
+
+// member is one enrollee of a partition and which of that person's claims the
+// export delivers.
+type member struct {
+	domain.Enrollee
+	selection eob.Selection
+	full      bool // entitled to more than at _since, so asked for without that bound
+}
+
+// writePartition fetches the partition's members ahead, several at once, and
+// writes them in order.
+func (u *UseCase) writePartition(ctx context.Context, job domain.ExportJobState, l domain.Lease, processed *atomic.Int64) (domain.PartitionResult, error) {
+	members, err := u.members(ctx, job, l.Partition)
+	if err != nil {
+		return domain.PartitionResult{}, err
+	}
+	prefix := domain.AttemptPrefix(l.Partition.ID, l.Attempt)
+	data := &output{files: u.Files, packing: u.Packing, prefix: prefix, kind: domain.DataFile, roll: u.Settings.RollBytes}
+	faults := &output{files: u.Files, packing: u.Packing, prefix: prefix, kind: domain.ErrorFile, roll: u.Settings.RollBytes}
+	defer data.abort()
+	defer faults.abort()
+	result := domain.PartitionResult{Excluded: map[string]int{}}
+	for f, err := range u.fetchAll(ctx, job, l.Partition.Contract, members) {
+		if err != nil {
+			return result, err
+		}
+		if err := f.write(ctx, data, faults); err != nil {
+			return result, err
+		}
+		f.count(&result)
+		processed.Add(1)
+	}
+	for _, o := range []*output{data, faults} {
+		files, err := o.close()
+		if err != nil {
+			return result, err
+		}
+		result.Files = append(result.Files, files...)
+	}
+	return result, nil
+}
+
+// members returns the partition's members by the version that planning fixed.
+// There are exactly as many as planning counted, else something is wrong with
+// the enrollment and nobody may be lost over it.
+func (u *UseCase) members(ctx context.Context, job domain.ExportJobState, p domain.Partition) ([]member, error) {
+	plans := domain.RestoreExportJob(job)
+	plan, ok := plans.Plan(p.Contract)
+	if !ok {
+		return nil, fmt.Errorf("partition %s: its contract is not planned", p.ID)
+	}
+	now, err := u.enrolled(ctx, job, plan, p.Keys)
+	if err != nil {
+		return nil, err
+	}
+	// A claim that several contracts of the job entitle to comes with the first.
+	for _, earlier := range job.Plans {
+		if earlier.Contract == plan.Contract {
+			break
+		}
+		others, err := u.enrolled(ctx, job, earlier, p.Keys)
+		if err != nil {
+			return nil, err
+		}
+		byPatient := map[domain.PatientID]eob.Selection{}
+		for _, o := range others {
+			byPatient[o.Patient] = o.selection
+		}
+		for i := range now {
+			if r, ok := byPatient[now[i].Patient]; ok {
+				now[i].selection.Earlier = append(now[i].selection.Earlier, r)
+			}
+		}
+	}
+	if len(now) != p.Members {
+		return nil, fmt.Errorf("partition %s has %d members where planning counted %d", p.ID, len(now), p.Members)
+	}
+	return now, nil
+}
+
+// enrolled returns the members of a contract whose ids lie in the range, each with
+// the selection of its claims.
+func (u *UseCase) enrolled(ctx context.Context, job domain.ExportJobState, plan domain.ContractPlan, keys domain.KeyRange) ([]member, error) {
+	before := map[domain.PatientID]domain.Entitlement{}
+	if plan.Before != 0 && plan.FromBefore != 0 {
+		for e, err := range u.Coverage.Members(ctx, plan.Contract, plan.Before, keys) {
+			if err != nil {
+				return nil, err
+			}
+			before[e.Patient] = domain.Entitlement{Months: e.Months, From: plan.FromBefore}
+		}
+	}
+	var members []member
+	asOf := domain.Today(job.TransactionTime)
+	for e, err := range u.Coverage.Members(ctx, plan.Contract, plan.Enrollment, keys) {
+		if err != nil {
+			return nil, err
+		}
+		now := domain.Entitlement{Months: e.Months, From: plan.From}
+		if !now.IsMember(asOf) {
+			continue
+		}
+		m := member{Enrollee: e, selection: eob.Selection{Patient: e.Patient, Now: now, Before: before[e.Patient],
+			Since: job.Window.Since, Through: job.Window.Through(job.TransactionTime)}}
+		m.full = !m.selection.Since.IsZero() && now.ReachesBack(m.selection.Before, m.selection.Since)
+		members = append(members, m)
+	}
+	return members, nil
+}
+
+// fetched is what came of asking for one member's claims.
+type fetched struct {
+	member
+	stage    *stage
+	claims   int
+	excluded map[eob.Verdict]int
+	unread   []string // why claims could not be read
+	failure  string   // why the member's claims could not be had at all; empty when they were
+	err      error    // why the whole partition cannot go on
+}
+
+// write puts the member's claims and faults into the files.
+func (f *fetched) write(ctx context.Context, data, faults *output) error {
+	if f.failure == "" {
+		if err := f.stage.each(func(chunk []byte) error { return data.write(ctx, chunk) }); err != nil {
+			return err
+		}
+	}
+	for _, line := range f.outcomes() {
+		if err := faults.write(ctx, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// count puts the member into exactly one column.
+func (f *fetched) count(r *domain.PartitionResult) {
+	for v, n := range f.excluded {
+		r.Excluded[string(v)] += n
+	}
+	c := &r.Columns
+	switch {
+	case f.failure != "", f.claims == 0 && len(f.unread) > 0:
+		c.Failed++
+		return
+	case f.claims > 0:
+		c.Exported++
+	default:
+		c.NoClaims++
+	}
+	r.Claims += f.claims
+	if f.full {
+		c.FullHistory++
+	}
+}

@@ -1,0 +1,127 @@
+package produce
+
+import (
+	"context"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
+)
+
+// Plan fixes what a submitted job is as of (the transaction time and the
+// enrollment versions), counts its members, cuts them into partitions and
+// queues these. A job that is planned already or no longer wanted is left as it
+// is. It fails with unavailable when the claims source cannot say what it has.
+func (u *UseCase) Plan(ctx context.Context, id domain.JobID) error {
+	var s domain.ExportJobState
+	if err := u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		job, err := tx.Jobs.Get(ctx, id)
+		if err == nil {
+			s = job.State()
+		}
+		return err
+	}); err != nil || s.State != domain.Submitted {
+		return err
+	}
+	complete, err := u.Claims.CompleteThrough(ctx)
+	if err != nil {
+		return err
+	}
+	s.TransactionTime = domain.TransactionTime(s.CreatedAt, complete, u.Settings.Margin)
+	var plans []domain.ContractPlan
+	var parts []domain.Partition
+	for _, n := range s.Contracts {
+		plan, err := u.planContract(ctx, s, n)
+		if domain.CodeOf(err) == domain.BusinessRule {
+			return u.fail(ctx, id, domain.BusinessRule, err.(*domain.Error).Message, err)
+		} else if err != nil {
+			return err
+		}
+		cut, err := u.cut(ctx, s, &plan, len(parts))
+		if err != nil {
+			return err
+		}
+		plans, parts = append(plans, plan), append(parts, cut...)
+	}
+	if err := u.begin(ctx, s, plans, parts); err != nil {
+		return err
+	}
+	return u.Finish(ctx, id) // for a job without any members there is nothing left to do
+}
+
+// planContract fixes what a contract's part of the job reads and is entitled to.
+func (u *UseCase) planContract(ctx context.Context, s domain.ExportJobState, n domain.ContractNumber) (domain.ContractPlan, error) {
+	plan := domain.ContractPlan{Contract: n}
+	var events []domain.AttestationEvent
+	if err := u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		standing, all, err := u.checkAttested(ctx, tx, n)
+		events, plan.From = all, u.from(standing)
+		return err
+	}); err != nil {
+		return plan, err
+	}
+	var err error
+	if plan.Enrollment, err = u.Coverage.VersionAt(ctx, n, u.Clock.Now()); err != nil || s.Window.Since.IsZero() {
+		return plan, err
+	}
+	// What the contract was entitled to at _since, as it was known then. The
+	// export that ended there may have known a little more; then the difference
+	// comes twice rather than never.
+	known := domain.KnownAt(events, s.Window.Since)
+	plan.FromBefore = u.from(domain.StandingOn(known, domain.Today(s.Window.Since)))
+	plan.Before, err = u.Coverage.VersionAt(ctx, n, s.Window.Since)
+	return plan, err
+}
+
+func (u *UseCase) from(s domain.Standing) domain.Date {
+	if s.DataStart.IsZero() {
+		return 0
+	}
+	return max(s.DataStart, u.Settings.EarliestServed)
+}
+
+// cut counts the members of a contract and cuts them into partitions numbered
+// after the ones before. It reads through the enrollment once and keeps nothing
+// but the cuts.
+func (u *UseCase) cut(ctx context.Context, s domain.ExportJobState, plan *domain.ContractPlan, before int) ([]domain.Partition, error) {
+	var parts []domain.Partition
+	asOf := domain.Today(s.TransactionTime)
+	for e, err := range u.Coverage.Members(ctx, plan.Contract, plan.Enrollment, domain.KeyRange{}) {
+		if err != nil {
+			return nil, err
+		}
+		if !(domain.Entitlement{Months: e.Months, From: plan.From}).IsMember(asOf) {
+			continue
+		}
+		plan.Enrolled++
+		if len(parts) == 0 || parts[len(parts)-1].Members == u.Settings.PartitionMembers {
+			parts = append(parts, domain.Partition{
+				ID:       domain.PartitionID{Job: s.ID, Seq: before + len(parts) + 1},
+				Contract: plan.Contract, Keys: domain.KeyRange{From: e.Patient}, State: domain.PartitionOpen})
+		}
+		last := &parts[len(parts)-1]
+		last.Keys.To, last.Members = e.Patient, last.Members+1
+	}
+	return parts, nil
+}
+
+func (u *UseCase) begin(ctx context.Context, s domain.ExportJobState, plans []domain.ContractPlan, parts []domain.Partition) error {
+	tasks := make([]ports.Task, len(parts))
+	for i, p := range parts {
+		tasks[i] = ports.Task{Job: s.ID, Partition: p.ID.Seq}
+	}
+	err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		if err := tx.Jobs.Update(ctx, s.ID, func(j *domain.ExportJob) error {
+			return j.Begin(u.Clock.Now(), s.TransactionTime, plans)
+		}); err != nil {
+			return err
+		}
+		if err := tx.Partitions.Add(ctx, parts); err != nil {
+			return err
+		}
+		return tx.Queue.Schedule(ctx, tasks...)
+	})
+	if domain.CodeOf(err) == domain.Conflict {
+		return nil // planned by another, or cancelled, since we looked
+	}
+	return err
+}

@@ -1,0 +1,93 @@
+package produce
+
+import (
+	"errors"
+	"fmt"
+
+	"cms.gov/ab2d/ports"
+)
+
+// stage holds the finished lines of one enrollee until all of that person's
+// pages have come: in memory up to a limit, on disk beyond it.
+type stage struct {
+	limit   int
+	scratch ports.Scratch
+
+	mem    []byte
+	file   ports.ScratchFile
+	chunks []int // the lengths of what was spilled, whole lines each
+	buf    []byte
+}
+
+// scratchError tells a want of room of ours from a fault of the source.
+type scratchError struct{ error }
+
+func (e scratchError) Unwrap() error { return e.error }
+
+// room returns the buffer that the next line is appended to.
+func (s *stage) room() []byte { return s.mem }
+
+// keep takes back what room returned with one more line appended.
+func (s *stage) keep(mem []byte) error {
+	s.mem = mem
+	if len(s.mem) < s.limit {
+		return nil
+	}
+	return s.spill()
+}
+
+func (s *stage) spill() error {
+	if s.file == nil {
+		file, err := s.scratch.Open()
+		if err != nil {
+			return scratchError{fmt.Errorf("staging an enrollee's claims: %w", err)}
+		}
+		s.file = file
+	}
+	if _, err := s.file.Write(s.mem); err != nil {
+		return scratchError{fmt.Errorf("staging an enrollee's claims: %w", err)}
+	}
+	s.chunks = append(s.chunks, len(s.mem))
+	s.mem = s.mem[:0]
+	return nil
+}
+
+// each passes everything that was kept to fn, in pieces of whole lines.
+func (s *stage) each(fn func(chunk []byte) error) error {
+	at := int64(0)
+	for _, n := range s.chunks {
+		if cap(s.buf) < n {
+			s.buf = make([]byte, n)
+		}
+		if _, err := s.file.ReadAt(s.buf[:n], at); err != nil {
+			return scratchError{fmt.Errorf("reading back an enrollee's claims: %w", err)}
+		}
+		at += int64(n)
+		if err := fn(s.buf[:n]); err != nil {
+			return err
+		}
+	}
+	if len(s.mem) == 0 {
+		return nil
+	}
+	return fn(s.mem)
+}
+
+// reset empties the stage for another enrollee, or the same one again. Few
+// people fill a scratch file, so it is not kept for the next.
+func (s *stage) reset() error {
+	s.mem, s.chunks = s.mem[:0], s.chunks[:0]
+	return s.close()
+}
+
+func (s *stage) close() error {
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	s.file, s.buf = nil, nil
+	if err != nil {
+		return scratchError{errors.New("closing scratch: " + err.Error())}
+	}
+	return nil
+}

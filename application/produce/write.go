@@ -1,0 +1,263 @@
+package produce
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
+)
+
+// Write does one partition: it fetches, filters and trims its enrollees' claims
+// into new files and binds them, and completes the job when it was the last.
+// A partition that is done or held by another, and a job that is no longer
+// wanted, are left as they are. It fails with unavailable when the source or
+// the store cannot serve now; then the partition waits to be taken up again.
+func (u *UseCase) Write(ctx context.Context, id domain.PartitionID) error {
+	job, lease, err := u.take(ctx, id)
+	switch domain.CodeOf(err) {
+	case "":
+	case domain.Conflict:
+		return u.Finish(ctx, id.Job) // done or held: at most the job is left to complete
+	case domain.BusinessRule:
+		return u.fail(ctx, id.Job, domain.BusinessRule, err.(*domain.Error).Message, err)
+	default:
+		return err
+	}
+	var processed atomic.Int64
+	held, drop := u.hold(ctx, lease, &processed)
+	result, err := u.writePartition(held, job, lease, &processed)
+	cause := context.Cause(held)
+	drop()
+	if err != nil {
+		return u.giveUp(ctx, lease, err, cause)
+	}
+	if err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		return tx.Leases.Publish(ctx, lease, result)
+	}); err != nil {
+		if domain.CodeOf(err) == domain.Conflict {
+			return nil // too late: another has it, and nothing of ours is bound
+		}
+		return err
+	}
+	return u.Finish(ctx, id.Job)
+}
+
+// take leases the partition of a job that is still wanted.
+func (u *UseCase) take(ctx context.Context, id domain.PartitionID) (s domain.ExportJobState, l domain.Lease, err error) {
+	err = u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		job, err := tx.Jobs.Get(ctx, id.Job)
+		if err != nil {
+			return err
+		}
+		if s = job.State(); s.State != domain.InProgress {
+			return domain.Errorf(domain.Conflict, "job %s is %s", id.Job, s.State)
+		}
+		if l, err = tx.Leases.Acquire(ctx, id, u.Settings.Lease); err != nil {
+			return err
+		}
+		_, _, err = u.checkAttested(ctx, tx, l.Partition.Contract)
+		return err
+	})
+	return s, l, err
+}
+
+// Why a worker stopped before it was done, other than a fault.
+var (
+	errLost     = errors.New("the lease is lost")
+	errUnwanted = errors.New("the job is no longer wanted")
+)
+
+// beat is how often a worker tells that it is alive and asks whether it should
+// go on; with short leases it is a third of the lease.
+const beat = time.Second
+
+// hold renews the lease until drop is called. The context it returns ends with
+// its cause when the partition is lost or no longer wanted: also when the store
+// could not be reached for the length of the lease, since then another has it.
+func (u *UseCase) hold(ctx context.Context, l domain.Lease, processed *atomic.Int64) (held context.Context, drop func()) {
+	held, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(min(beat, u.Settings.Lease/3))
+		defer ticker.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-held.Done():
+				return
+			case <-ticker.C:
+			}
+			err := u.renew(held, l, int(processed.Load()))
+			switch {
+			case err == nil:
+				last = time.Now()
+			case errors.Is(err, errLost), domain.CodeOf(err) == domain.BusinessRule, errors.Is(err, errUnwanted):
+				cancel(err)
+			case time.Since(last) > u.Settings.Lease:
+				cancel(errors.Join(errLost, err))
+			}
+		}
+	}()
+	return held, func() { cancel(nil); <-done }
+}
+
+func (u *UseCase) renew(ctx context.Context, l domain.Lease, processed int) error {
+	return u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		job, err := tx.Jobs.Get(ctx, l.Partition.ID.Job)
+		if err != nil {
+			return err
+		}
+		if job.State().State != domain.InProgress {
+			return errUnwanted
+		}
+		if _, _, err := u.checkAttested(ctx, tx, l.Partition.Contract); err != nil {
+			return err
+		}
+		if err := tx.Leases.Renew(ctx, l, processed, u.Settings.Lease); domain.CodeOf(err) == domain.Conflict {
+			return errLost
+		} else if err != nil {
+			return err
+		}
+		return nil
+	})
+}
+
+// giveUp ends an attempt that did not come to a result. What it wrote is
+// aborted already, and what it committed is swept.
+func (u *UseCase) giveUp(ctx context.Context, l domain.Lease, err, cause error) error {
+	id := l.Partition.ID
+	switch {
+	case errors.Is(cause, errLost), errors.Is(cause, errUnwanted):
+		return nil
+	case domain.CodeOf(cause) == domain.BusinessRule && cause != nil:
+		return u.fail(ctx, id.Job, domain.BusinessRule, cause.(*domain.Error).Message, cause)
+	}
+	stopping := ctx.Err() != nil
+	// Given back at once even while the process stops, so that nobody has to
+	// wait for the lease to run out.
+	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	releaseErr := u.Store.Do(rest, func(ctx context.Context, tx ports.Tx) error { return tx.Leases.Release(ctx, l) })
+	if !stopping && domain.CodeOf(err) != domain.Unavailable && l.Attempt >= u.Settings.PartitionTries {
+		return u.fail(rest, id.Job, domain.Internal, "The export could not be completed because of a fault in the service.", err)
+	}
+	if !stopping {
+		u.Log.WarnContext(ctx, "partition attempt ended", "partition", id.String(), "attempt", l.Attempt, "error", err)
+	}
+	return errors.Join(err, releaseErr)
+}
+
+// Finish completes a job whose partitions are all bound, and fails it when its
+// enrollees do not add up or too many of them could not be had. Any other job
+// is left as it is.
+func (u *UseCase) Finish(ctx context.Context, id domain.JobID) error {
+	var lost error
+	err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		lost = nil
+		now := u.Clock.Now()
+		// The job's row is held while its partitions are counted: of two last
+		// partitions bound at once, the second to get here sees both.
+		err := tx.Jobs.Update(ctx, id, func(j *domain.ExportJob) error {
+			if j.State().State != domain.InProgress {
+				return errNothingToDo
+			}
+			if _, open, err := tx.Partitions.Progress(ctx, id); err != nil {
+				return err
+			} else if open > 0 {
+				return errNothingToDo
+			}
+			parts, err := tx.Partitions.OfJob(ctx, id)
+			if err != nil {
+				return err
+			}
+			accounts := accountsOf(j.State().Plans, parts)
+			if lost = u.checkFailed(accounts); lost != nil {
+				return lost
+			}
+			if lost = j.Succeed(now, u.Settings.FileLife, accounts); lost != nil {
+				return lost
+			}
+			return tx.Files.Add(ctx, domain.NameFiles(parts))
+		})
+		if err != nil {
+			return err
+		}
+		return tx.Audit.Record(ctx, domain.AuditRecord{At: now, Actor: domain.System("worker"), Action: "export.complete", Target: string(id), Outcome: "done"})
+	})
+	switch {
+	case errors.Is(err, errNothingToDo):
+		return nil
+	case lost != nil && errors.Is(err, lost):
+		return u.fail(ctx, id, domain.Internal, lost.(*domain.Error).Message, lost)
+	}
+	return err
+}
+
+var errNothingToDo = errors.New("nothing to do")
+
+// accountsOf adds up what became of the members of each contract.
+func accountsOf(plans []domain.ContractPlan, parts []domain.Partition) []domain.Account {
+	sums := map[domain.ContractNumber]domain.Columns{}
+	for _, p := range parts {
+		sums[p.Contract] = sums[p.Contract].Plus(p.Result.Columns)
+	}
+	accounts := make([]domain.Account, len(plans))
+	for i, p := range plans {
+		accounts[i] = domain.Account{Contract: p.Contract, Columns: sums[p.Contract]}
+	}
+	return accounts
+}
+
+// checkFailed refuses a job of which too large a share of enrollees failed.
+func (u *UseCase) checkFailed(accounts []domain.Account) error {
+	var failed, all int
+	for _, a := range accounts {
+		failed, all = failed+a.Failed, all+a.Enrollees()
+	}
+	if float64(failed) > u.Settings.FailedShare*float64(all) {
+		return domain.Errorf(domain.Internal, "The claims of %d of %d enrollees could not be had, which is more than the %g%% that an export may lack.",
+			failed, all, u.Settings.FailedShare*100)
+	}
+	return nil
+}
+
+// Reconcile queues again what nobody would finish otherwise: partitions whose
+// worker died, and tasks that the queue lost. With everything set it takes all
+// unfinished work: for a process that starts and knows it is alone.
+func (u *UseCase) Reconcile(ctx context.Context, everything bool) error {
+	var running []*domain.ExportJob
+	err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		lost, err := tx.Partitions.Reclaim(ctx, u.Settings.Patience, everything, 1000)
+		if err != nil {
+			return err
+		}
+		var tasks []ports.Task
+		for _, p := range lost {
+			tasks = append(tasks, ports.Task{Job: p.Job, Partition: p.Seq})
+		}
+		waiting := ports.JobQuery{States: []domain.JobState{domain.Submitted}}
+		if !everything {
+			waiting.CreatedBefore = u.Clock.Now().Add(-u.Settings.Patience)
+		}
+		unplanned, err := tx.JobList.Find(ctx, waiting)
+		if err != nil {
+			return err
+		}
+		for _, j := range unplanned {
+			tasks = append(tasks, ports.Task{Job: j.ID()})
+		}
+		if running, err = tx.JobList.Find(ctx, ports.JobQuery{States: []domain.JobState{domain.InProgress}}); err != nil || len(tasks) == 0 {
+			return err
+		}
+		return tx.Queue.Schedule(ctx, tasks...)
+	})
+	// A worker that dies between binding the last partition and completing the
+	// job leaves one that has nothing open and is not complete.
+	for _, j := range running {
+		err = errors.Join(err, u.Finish(ctx, j.ID()))
+	}
+	return err
+}

@@ -1,0 +1,122 @@
+// Package status answers how an export is doing.
+package status
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
+)
+
+// UseCase answers status requests.
+type UseCase struct {
+	Store ports.UnitOfWork
+	Clock ports.Clock
+}
+
+// Result is one of three: a job that runs, one that is complete, or one that
+// failed.
+type Result struct {
+	Running    bool
+	Percent    int           // while running
+	RetryAfter time.Duration // while running: when to ask again, whole seconds from 1 to 60
+
+	Manifest *domain.Manifest // when complete
+	Failure  *domain.Failure  // when failed
+}
+
+const (
+	soonest = time.Second
+	latest  = time.Minute
+)
+
+// Poll returns how the job is doing. It fails with not_found for a job that is
+// unknown or not the client's, deleted for a cancelled one, expired for one
+// whose files are gone, and throttled for a client that asks again before half
+// of the wait it was last asked for is over; that does not move the wait.
+func (u *UseCase) Poll(ctx context.Context, client domain.Client, id domain.JobID) (Result, error) {
+	var r Result
+	now := u.Clock.Now()
+	err := u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+		r, err = look(ctx, tx, client, id, now)
+		return err
+	})
+	if err != nil || !r.Running {
+		return r, err
+	}
+	// Only an answer that says "still running" is remembered, so a refused
+	// request changes nothing.
+	return r, u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		return tx.Polls.Put(ctx, id, client.ID, ports.Poll{At: now, RetryAfter: r.RetryAfter})
+	})
+}
+
+func look(ctx context.Context, tx ports.Tx, client domain.Client, id domain.JobID, now time.Time) (Result, error) {
+	job, err := Job(ctx, tx, client, id)
+	if err != nil {
+		return Result{}, err
+	}
+	switch s := job.State(); {
+	case s.State == domain.Failed:
+		return Result{Failure: &s.Failure}, nil
+	case !s.State.Active():
+		if err := job.CheckReadable(now); err != nil {
+			return Result{}, err
+		}
+		files, err := tx.Files.OfJob(ctx, id)
+		if err != nil {
+			return Result{}, err
+		}
+		m := domain.NewManifest(job, files)
+		return Result{Manifest: &m}, nil
+	}
+	if err := checkPace(ctx, tx, client.ID, id, now); err != nil {
+		return Result{}, err
+	}
+	p, _, err := tx.Partitions.Progress(ctx, id)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Running: true, Percent: p.Percent(), RetryAfter: wait(p, now.Sub(job.State().StartedAt))}, nil
+}
+
+// Job returns the job if the client may use it. Another sponsor's job is not
+// told from one that does not exist.
+func Job(ctx context.Context, tx ports.Tx, client domain.Client, id domain.JobID) (*domain.ExportJob, error) {
+	job, err := tx.Jobs.Get(ctx, id)
+	if domain.CodeOf(err) == domain.NotFound || err == nil && !client.MayUse(job) {
+		return nil, domain.Errorf(domain.NotFound, "There is no job %s.", id).
+			WithNext("Use the address that Content-Location gave at kick-off.")
+	}
+	return job, err
+}
+
+func checkPace(ctx context.Context, tx ports.Tx, client domain.ClientID, id domain.JobID, now time.Time) error {
+	last, ok, err := tx.Polls.Last(ctx, id, client)
+	if err != nil || !ok || !now.Before(last.At.Add(last.RetryAfter/2)) {
+		return err
+	}
+	left := seconds(last.At.Add(last.RetryAfter).Sub(now))
+	e := domain.Errorf(domain.Throttled, "The status was asked for too soon after the last answer.").
+		WithNext("Wait for as long as Retry-After says before you ask again.")
+	e.RetryAfter = left
+	return e
+}
+
+// wait returns when to ask again: when the job will be done at the pace it had
+// so far, but not so late that somebody who watches learns nothing.
+func wait(p domain.Progress, elapsed time.Duration) time.Duration {
+	left, ok := p.Remaining(elapsed)
+	if !ok {
+		return soonest
+	}
+	return min(max(seconds(left), soonest), latest)
+}
+
+// seconds rounds up, since Retry-After has whole seconds and a client that
+// keeps to it must never be early.
+func seconds(d time.Duration) time.Duration {
+	return time.Duration(math.Ceil(d.Seconds())) * time.Second
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"cms.gov/ab2d/adapters/config"
+	"cms.gov/ab2d/adapters/sandboxauth"
+)
+
+// bench measures whole exports, each contract in a process of its own, and
+// prints one table. Without contract numbers it measures S0000, S0001 and S0030.
+func bench(ctx context.Context, _ *config.Config, contracts []string) error {
+	if len(contracts) == 0 {
+		contracts = []string{"S0000", "S0001", "S0030"}
+	}
+	fmt.Println("Exports in R4 from kick-off to the last byte of the last download, sandbox, embedded database.")
+	fmt.Printf("%-9s %5s %9s %10s %9s %9s %9s %10s %11s\n", "contract", "runs", "claims", "NDJSON MB", "wire MB", "export s", "total s", "CPU s/GB", "peak RSS MB")
+	for _, n := range contracts {
+		i := slices.IndexFunc(sandboxauth.Guide, func(s sandboxauth.GuideSponsor) bool { return string(s.Contract) == n })
+		if i < 0 {
+			return fmt.Errorf("there is no contract %s in the sandbox", n)
+		}
+		if err := benchContract(ctx, sandboxauth.Guide[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measured is one export.
+type measured struct {
+	sum           fetched
+	export, total time.Duration
+	cpu           time.Duration // of the server process, over its whole life
+	rssKB         int64         // the most it ever held
+}
+
+func benchContract(ctx context.Context, s sandboxauth.GuideSponsor) error {
+	repeat := 5
+	if s.Members > 2000 {
+		repeat = 1 // long enough to even out by itself
+	}
+	var runs []measured
+	for range repeat {
+		r, err := benchRun(ctx, s)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, r)
+	}
+	slices.SortFunc(runs, func(a, b measured) int { return int(a.total - b.total) })
+	r := runs[len(runs)/2]
+	gb := float64(r.sum.plain) / 1e9
+	fmt.Printf("%-9s %5d %9d %10.1f %9.1f %9.2f %9.2f %10.2f %11.1f\n", s.Contract, repeat, r.sum.lines, gb*1e3, float64(r.sum.wire)/1e6,
+		r.export.Seconds(), r.total.Seconds(), r.cpu.Seconds()/gb, float64(r.rssKB)/1024)
+	return nil
+}
+
+func benchRun(ctx context.Context, s sandboxauth.GuideSponsor) (r measured, err error) {
+	dir, err := os.MkdirTemp("", "ab2d-bench-*")
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(dir)
+	server, base, err := startServer(ctx, dir)
+	if err != nil {
+		return r, err
+	}
+	defer func() {
+		err = errors.Join(err, server.Process.Signal(syscall.SIGTERM), server.Wait())
+		if usage, ok := server.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			r.cpu, r.rssKB = server.ProcessState.UserTime()+server.ProcessState.SystemTime(), usage.Maxrss
+		}
+	}()
+	w := &walker{base: base, tokenURL: base + sandboxauth.TokenPath, say: func(string, ...any) {}}
+	if err := w.signIn(ctx, s); err != nil {
+		return r, err
+	}
+	begin := time.Now()
+	m, err := w.export(ctx, fmt.Sprintf("/api/v2/fhir/Group/%s/$export", s.Contract))
+	if err != nil {
+		return r, err
+	}
+	r.export = time.Since(begin)
+	r.sum, err = w.fetchAll(ctx, m)
+	r.total = time.Since(begin)
+	return r, err
+}
+
+// startServer starts this program as a sandbox on a free port and returns its
+// address once it answers.
+func startServer(ctx context.Context, dir string) (*exec.Cmd, string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, "", err
+	}
+	server := exec.CommandContext(ctx, self, "serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--log", "warn")
+	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	server.Stderr = os.Stderr
+	out, err := server.StdoutPipe()
+	if err != nil {
+		return nil, "", err
+	}
+	if err := server.Start(); err != nil {
+		return nil, "", err
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if _, address, ok := strings.Cut(lines.Text(), "Start page"); ok {
+			go func() {
+				for lines.Scan() { // the rest is for people, but the pipe must not fill
+				}
+			}()
+			return server, strings.TrimRight(strings.TrimSpace(address), "/"), nil
+		}
+	}
+	return nil, "", errors.Join(errors.New("the server ended before it answered"), server.Wait())
+}

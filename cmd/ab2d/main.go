@@ -1,0 +1,82 @@
+// Command ab2d shares Medicare claims with Part D plan sponsors over a FHIR
+// Bulk Data API. Without any configuration "ab2d serve" is a sandbox of made-up
+// people.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"cms.gov/ab2d/adapters/config"
+)
+
+// command is one thing the program does.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, c *config.Config, args []string) error
+}
+
+var commands = []command{
+	{"serve", "run the API, the workers and the pages, as the roles say", serve},
+	{"demo", "a whole export in the sandbox: start, token, export, download, check, stop", demo},
+	{"migrate", "bring the database's schema up to date; with --status only show it", migrate},
+	{"config", "show every setting, its value and where that came from", showConfig},
+	{"rules", "show what of a claim may leave: rules STU3, or rules R4", showRules},
+	{"bench", "measure whole exports of the sandbox's contracts", bench},
+	{"version", "say which build this is", showVersion},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Environ()); err != nil {
+		fmt.Fprintln(os.Stderr, "ab2d:", strings.ReplaceAll(err.Error(), "\n", "\nab2d: "))
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args, environ []string) error {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		usage(os.Stdout)
+		return nil
+	}
+	for _, cmd := range commands {
+		if cmd.name != args[0] {
+			continue
+		}
+		// What a command takes beside the settings comes right after its name.
+		own, rest := args[1:], []string(nil)
+		for i, a := range own {
+			if strings.HasPrefix(a, "-") && a != "--status" {
+				own, rest = own[:i], own[i:]
+				break
+			}
+		}
+		c, extra, err := config.Load(rest, environ)
+		if errors.Is(err, flag.ErrHelp) {
+			usage(os.Stdout)
+			return nil
+		} else if err != nil {
+			return err
+		}
+		return cmd.run(ctx, c, append(own, extra...))
+	}
+	return fmt.Errorf("there is no command %q; ab2d help lists them", args[0])
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "AB2D shares Medicare claims with Part D plan sponsors.\n\nUsage: ab2d COMMAND [SETTINGS]")
+	fmt.Fprintln(w)
+	for _, cmd := range commands {
+		fmt.Fprintf(w, "  %-9s %s\n", cmd.name, cmd.summary)
+	}
+	fmt.Fprintln(w, "\nSettings, which AB2D_... variables and a YAML file (--config) can give too:")
+	config.Usage(w)
+}

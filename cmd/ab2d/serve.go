@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	ab2d "cms.gov/ab2d"
+	"cms.gov/ab2d/adapters/config"
+	"cms.gov/ab2d/adapters/sandboxauth"
+)
+
+// serve runs a process until it is told to stop.
+func serve(ctx context.Context, c *config.Config, _ []string) error {
+	p, done, err := ab2d.Initialize(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return p.Run(ctx, func() { banner(os.Stdout, c, "http://"+p.Listener.Addr().String()) })
+}
+
+// banner says where everything is and what to type next.
+func banner(w io.Writer, c *config.Config, listening string) {
+	base := c.PublicURL
+	if base == "" {
+		base = listening
+	}
+	if c.Mode != config.Sandbox {
+		fmt.Fprintf(w, "AB2D %s is ready on %s\n", ab2d.Version(), listening)
+		return
+	}
+	s := sandboxauth.Guide[0]
+	fmt.Fprintf(w, `AB2D sandbox %s is ready. Everything in it is made up. Stop it with Ctrl-C.
+
+  Start page   %[2]s/
+  FHIR STU3    %[2]s/api/v1/fhir
+  FHIR R4      %[2]s/api/v2/fhir
+  Tokens       %[2]s%s
+  Data         %s
+
+  Sponsor %s, contract %s: client id %s, password %s
+
+Next, in another terminal:
+
+  TOKEN=$(curl -s -u %[7]s:%[8]s -d 'grant_type=client_credentials&scope=clientCreds' \
+    %[2]s%[3]s | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  curl -i -H "Authorization: Bearer $TOKEN" '%[2]s/api/v2/fhir/Group/%[6]s/$export'
+
+`, ab2d.Version(), base, sandboxauth.TokenPath, c.DataDir, s.Name, s.Contract, s.Client, s.Secret)
+}

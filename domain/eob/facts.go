@@ -1,0 +1,47 @@
+// Package eob holds the rules for one claim, an ExplanationOfBenefit: which
+// claims may leave, and what of each may leave. Claims are handled as the
+// bytes that the source sent; nothing here builds a tree of a claim.
+package eob
+
+import (
+	"time"
+
+	"cms.gov/ab2d/domain"
+)
+
+// ClaimType is the kind of a claim, from the coding of ExplanationOfBenefit.type
+// whose system ends in "eob-type".
+type ClaimType uint8
+
+// The seven Part A and B types, which are an allow list, and two that are kept
+// apart only to say why a claim stayed behind.
+const (
+	UnknownType ClaimType = iota
+	Carrier
+	DME
+	HHA
+	Hospice
+	Inpatient
+	Outpatient
+	SNF
+	PartD
+)
+
+// String returns the code that the source uses for the type.
+func (t ClaimType) String() string {
+	return [...]string{"unknown", "CARRIER", "DME", "HHA", "HOSPICE", "INPATIENT", "OUTPATIENT", "SNF", "PDE"}[t]
+}
+
+// Shared reports whether the type is one of the seven that may leave.
+func (t ClaimType) Shared() bool { return t >= Carrier && t <= SNF }
+
+// Facts is what a claim is decided by. The byte slices point into the raw
+// claim and hold the strings as JSON wrote them, free of escapes.
+type Facts struct {
+	ID          []byte
+	Type        ClaimType
+	Period      domain.Period // billablePeriod; zero when an end of it is missing
+	Patient     []byte        // the id in patient.reference, without "Patient/"
+	LastUpdated time.Time     // meta.lastUpdated; zero when there is none
+	Restricted  bool          // labelled as 42 CFR Part 2 data in meta.security
+}

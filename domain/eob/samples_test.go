@@ -1,0 +1,148 @@
+package eob
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"cms.gov/ab2d/domain"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// sample is one claim of testdata.
+type sample struct {
+	name    string // as R4/before/carrier
+	version domain.FHIRVersion
+	raw     []byte // as the file has it, over many lines
+	compact []byte // as the source sends it
+}
+
+func folder(v domain.FHIRVersion) string {
+	return filepath.Join("testdata", strings.ToLower(string(v)))
+}
+
+// samplesOf returns every source claim of a version.
+func samplesOf(t testing.TB, v domain.FHIRVersion) (all []sample) {
+	t.Helper()
+	for _, kind := range []string{"before", "source"} {
+		files, err := filepath.Glob(filepath.Join(folder(v), kind, "*.json"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no samples of %s in %s: %v", v, kind, err)
+		}
+		for _, file := range files {
+			name := string(v) + "/" + kind + "/" + strings.TrimSuffix(filepath.Base(file), ".json")
+			raw := readFile(t, file)
+			all = append(all, sample{name, v, raw, compacted(t, raw)})
+		}
+	}
+	return all
+}
+
+func samples(t testing.TB) []sample {
+	return append(samplesOf(t, domain.STU3), samplesOf(t, domain.R4)...)
+}
+
+func readFile(t testing.TB, name string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func compacted(t testing.TB, raw []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Compact(&b, raw); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+var someMBIs = MBIExtensions(domain.Identifiers{Current: "1S00E00DP42", Historic: []domain.MBI{"1S00E00DP41"}})
+
+// bothWays trims by the scanner alone and by the strict way alone, and fails
+// the test where they do not agree: a claim that the scanner takes has one
+// result, and one that it refuses without being unsure is unreadable.
+func bothWays(t testing.TB, v domain.FHIRVersion, raw, mbis []byte) (out []byte, f Facts, err error) {
+	t.Helper()
+	rules := compiledFor(v)
+	var s scanner
+	s.reset(raw, nil, mbis, rules.tag)
+	fast := s.claim(rules.root)
+	out, f, err = trimStrictly(rules, nil, raw, mbis)
+	switch {
+	case fast && err != nil:
+		t.Fatalf("the scanner accepts what the strict way refuses: %v\n%q", err, raw)
+	case fast && !bytes.Equal(s.out, out):
+		t.Fatalf("scanner and strict way differ\nscanner: %s\nstrict:  %s\nraw: %q", s.out, out, raw)
+	case fast && !reflect.DeepEqual(s.facts, f):
+		t.Fatalf("scanner and strict way find other facts\nscanner: %+v\nstrict:  %+v\nraw: %q", s.facts, f, raw)
+	case !fast && !s.unsure && err == nil:
+		t.Fatalf("the scanner refuses what the strict way accepts\n%q", raw)
+	}
+	return out, f, err
+}
+
+// trim is Trim for a claim that must be readable.
+func trim(t testing.TB, v domain.FHIRVersion, raw []byte) []byte {
+	t.Helper()
+	out, _, err := bothWays(t, v, raw, someMBIs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// decoded returns JSON as maps and slices, with numbers as they are written.
+func decoded(t testing.TB, raw []byte) map[string]any {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v map[string]any
+	if err := d.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func encoded(t testing.TB, v any) []byte {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// walk calls do for every value in v with its path; the element of a list of
+// extensions is named by its url.
+func walk(v any, path string, do func(path string, v any)) {
+	do(path, v)
+	switch v := v.(type) {
+	case map[string]any:
+		for name, child := range v {
+			walk(child, strings.TrimPrefix(path+"."+name, "."), do)
+		}
+	case []any:
+		for _, child := range v {
+			walk(child, path+elementName(path, child), do)
+		}
+	}
+}
+
+func elementName(path string, element any) string {
+	if e, ok := element.(map[string]any); ok && strings.HasSuffix(path, "extension") {
+		if url, ok := e["url"].(string); ok {
+			return "[" + url + "]"
+		}
+	}
+	return "[]"
+}

@@ -1,0 +1,57 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+
+	"cms.gov/ab2d/domain"
+)
+
+// ExportJob is an export job.
+type ExportJob struct{ ent.Schema }
+
+// Fields of a job.
+func (ExportJob) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("id").GoType(domain.JobID("")),
+		field.String("sponsor").GoType(domain.SponsorID("")),
+		field.String("client").GoType(domain.ClientID("")),
+		field.JSON("contracts", []domain.ContractNumber{}),
+		field.JSON("skipped", []domain.SkippedContract{}),
+		field.Enum("fhir_version").GoType(domain.FHIRVersion("")),
+		field.Text("request"),
+		field.Time("since").Optional().Nillable(),
+		field.Time("until").Optional().Nillable(),
+		field.Enum("state").GoType(domain.JobState("")),
+		field.Time("created_at"),
+		field.Time("started_at").Optional().Nillable(),
+		field.Time("completed_at").Optional().Nillable(),
+		field.Time("expires_at").Optional().Nillable(),
+		field.Time("transaction_time").Optional().Nillable(),
+		field.JSON("plans", []domain.ContractPlan{}),
+		field.JSON("accounts", []domain.Account{}),
+		field.JSON("failure", domain.Failure{}),
+	}
+}
+
+// Edges of a job.
+func (ExportJob) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.To("held_contracts", JobContract.Type),
+		edge.To("partitions", Partition.Type),
+		edge.To("files", OutputFile.Type),
+	}
+}
+
+// Indexes of jobs.
+func (ExportJob) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("state", "created_at"),
+		index.Fields("sponsor", "created_at"),
+		index.Fields("created_at"),
+		index.Fields("expires_at").Annotations(entsql.IndexWhere("state = 'successful'")),
+	}
+}

@@ -1,0 +1,125 @@
+package ports
+
+import (
+	"context"
+	"time"
+
+	"cms.gov/ab2d/domain"
+)
+
+// Jobs holds export jobs.
+type Jobs interface {
+	// Add keeps a new job. It returns a conflict when there is one with its id.
+	Add(ctx context.Context, j *domain.ExportJob) error
+
+	// Get returns the job, or not_found.
+	Get(ctx context.Context, id domain.JobID) (*domain.ExportJob, error)
+
+	// Update loads the job so that no other unit of work can change it before
+	// this one ends, lets change move it, and keeps the result unless change
+	// returns an error, which is passed on. It returns not_found for no job.
+	Update(ctx context.Context, id domain.JobID, change func(*domain.ExportJob) error) error
+
+	// Active returns the submitted and running jobs that hold any of the
+	// contracts, the oldest first. Until this unit of work ends, any other that
+	// asks for one of these contracts waits: so a limit checked here holds.
+	Active(ctx context.Context, contracts []domain.ContractNumber) ([]*domain.ExportJob, error)
+}
+
+// JobList finds jobs.
+type JobList interface {
+	// Find returns the jobs that match, the oldest first, at most q.Limit of them.
+	Find(ctx context.Context, q JobQuery) ([]*domain.ExportJob, error)
+}
+
+// JobQuery narrows a list of jobs. A zero field does not narrow.
+type JobQuery struct {
+	States        []domain.JobState
+	Sponsor       domain.SponsorID
+	CreatedBefore time.Time
+	ExpiresBefore time.Time
+	Limit         int // 0 is 100
+}
+
+// Partitions holds the partitions of jobs.
+type Partitions interface {
+	// Add keeps the partitions of a job, all open. Adding one that is there
+	// already is a conflict.
+	Add(ctx context.Context, parts []domain.Partition) error
+
+	// OfJob returns the job's partitions in order, with their results.
+	OfJob(ctx context.Context, id domain.JobID) ([]domain.Partition, error)
+
+	// Progress counts over the job's partitions without loading their results:
+	// the members processed (all of those of a partition that is done), the
+	// members in all, and how many partitions are still open.
+	Progress(ctx context.Context, id domain.JobID) (p domain.Progress, open int, err error)
+
+	// Reclaim returns open partitions that nobody will finish unless they are
+	// queued again, and marks them as queued now by the store's clock: those
+	// whose lease ran out, and those waiting without a lease for longer than
+	// patience. With everything set it takes all open partitions and ends
+	// their leases: for a process that knows it is alone.
+	Reclaim(ctx context.Context, patience time.Duration, everything bool, limit int) ([]domain.PartitionID, error)
+}
+
+// Leases gives partitions to workers, one at a time. Time is the store's own
+// clock, so that workers whose clocks differ agree.
+type Leases interface {
+	// Acquire gives an open partition that nobody holds to a new attempt. It
+	// returns a conflict when it is done or held, and not_found for none.
+	Acquire(ctx context.Context, id domain.PartitionID, length time.Duration) (domain.Lease, error)
+
+	// Renew extends a lease still in force to length from now and records how
+	// many members the attempt has processed. It returns a conflict when the
+	// lease ran out or another has the partition: the attempt is over.
+	Renew(ctx context.Context, l domain.Lease, processed int, length time.Duration) error
+
+	// Publish binds the result and closes the partition, in one row change that
+	// happens only while the lease is in force. Else it binds nothing and
+	// returns a conflict.
+	Publish(ctx context.Context, l domain.Lease, r domain.PartitionResult) error
+
+	// Release gives the partition back before its time, so that another attempt
+	// need not wait. A lease that is over already is released by that.
+	Release(ctx context.Context, l domain.Lease) error
+}
+
+// OutputFiles holds the files of successful jobs under their public names.
+type OutputFiles interface {
+	// Add keeps the files of a job. A name that the job has already is a conflict.
+	Add(ctx context.Context, files []domain.OutputFile) error
+
+	// OfJob returns the job's files in the order they were added.
+	OfJob(ctx context.Context, id domain.JobID) ([]domain.OutputFile, error)
+
+	// Get returns the job's file of that exact name, or not_found.
+	Get(ctx context.Context, id domain.JobID, name string) (domain.OutputFile, error)
+}
+
+// Downloads holds what clients were sent.
+type Downloads interface {
+	// OfFile returns all accounts of one file.
+	OfFile(ctx context.Context, id domain.JobID, name string) ([]domain.Download, error)
+
+	// Update loads the account, a new one when there is none, so that no other
+	// unit of work changes it before this one ends, and keeps what change made
+	// of it.
+	Update(ctx context.Context, key domain.DownloadKey, change func(*domain.Download)) error
+}
+
+// Polls remembers when a client was last told that a job is still running, and
+// how long it was asked to wait.
+type Polls interface {
+	// Last returns the latest poll, and false when there was none.
+	Last(ctx context.Context, id domain.JobID, client domain.ClientID) (Poll, bool, error)
+
+	// Put replaces it.
+	Put(ctx context.Context, id domain.JobID, client domain.ClientID, p Poll) error
+}
+
+// Poll is one answered status request.
+type Poll struct {
+	At         time.Time
+	RetryAfter time.Duration
+}

@@ -1,0 +1,58 @@
+package ports
+
+import (
+	"context"
+
+	"cms.gov/ab2d/domain"
+)
+
+// Sponsors holds the sponsors.
+type Sponsors interface {
+	// Put adds or replaces the sponsor.
+	Put(ctx context.Context, s domain.Sponsor) error
+	// Get returns the sponsor, or not_found.
+	Get(ctx context.Context, id domain.SponsorID) (domain.Sponsor, error)
+	// List returns all sponsors by id.
+	List(ctx context.Context) ([]domain.Sponsor, error)
+}
+
+// Contracts holds the contracts.
+type Contracts interface {
+	// Put adds or replaces the contract. Its sponsor must exist.
+	Put(ctx context.Context, c domain.Contract) error
+	// Get returns the contract, or not_found.
+	Get(ctx context.Context, n domain.ContractNumber) (domain.Contract, error)
+	// List returns all contracts by number.
+	List(ctx context.Context) ([]domain.Contract, error)
+}
+
+// Clients holds the sponsors' API clients. It never holds a secret.
+type Clients interface {
+	// Put adds or replaces the client. Its sponsor and contracts must exist.
+	Put(ctx context.Context, c domain.Client) error
+	// Get returns the client, or not_found.
+	Get(ctx context.Context, id domain.ClientID) (domain.Client, error)
+	// List returns all clients by id.
+	List(ctx context.Context) ([]domain.Client, error)
+}
+
+// Attestations holds the attestation history of contracts. Nothing in it is
+// ever changed or taken away.
+type Attestations interface {
+	// Append adds an event. One whose id is there already is a conflict.
+	Append(ctx context.Context, e domain.AttestationEvent) error
+	// Of returns a contract's events in the order they were recorded.
+	Of(ctx context.Context, n domain.ContractNumber) ([]domain.AttestationEvent, error)
+}
+
+// Audit keeps the record of what was done. It joins the transaction it tells of.
+type Audit interface {
+	Record(ctx context.Context, r domain.AuditRecord) error
+}
+
+// AuditLog reads the record.
+type AuditLog interface {
+	// Find returns records of an action on a target, the latest first, at most
+	// limit of them. An empty action or target does not narrow.
+	Find(ctx context.Context, action, target string, limit int) ([]domain.AuditRecord, error)
+}

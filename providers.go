@@ -1,0 +1,252 @@
+package ab2d
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/wire"
+
+	"cms.gov/ab2d/adapters/clock"
+	"cms.gov/ab2d/adapters/config"
+	"cms.gov/ab2d/adapters/console"
+	"cms.gov/ab2d/adapters/entstore"
+	"cms.gov/ab2d/adapters/fiberapi"
+	"cms.gov/ab2d/adapters/filestore"
+	"cms.gov/ab2d/adapters/gzippack"
+	"cms.gov/ab2d/adapters/host"
+	"cms.gov/ab2d/adapters/riverjobs"
+	"cms.gov/ab2d/adapters/sandbox"
+	"cms.gov/ab2d/adapters/sandboxauth"
+	"cms.gov/ab2d/adapters/scratch"
+	"cms.gov/ab2d/adapters/synthetic"
+	"cms.gov/ab2d/application/access"
+	"cms.gov/ab2d/application/cancel"
+	"cms.gov/ab2d/application/download"
+	"cms.gov/ab2d/application/export"
+	"cms.gov/ab2d/application/produce"
+	"cms.gov/ab2d/application/retention"
+	"cms.gov/ab2d/application/status"
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
+	"cms.gov/ab2d/web/start"
+)
+
+// adapters is what stands behind each port. Where a port has several adapters
+// one provider below chooses by the settings, in plain words.
+var adapters = wire.NewSet(
+	provideLog, provideListener, providePublicURL,
+	provideDataLock, provideQueueFactory, provideStore,
+	wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)),
+	wire.Bind(new(ports.Coverage), new(*entstore.Store)),
+	wire.Bind(new(ports.Secrets), new(*entstore.Store)),
+	wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)),
+	provideFiles, provideScratch,
+	wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)),
+	providePopulation, provideClaims,
+	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
+)
+
+// application is the use cases, which know no platform.
+var application = wire.NewSet(
+	wire.Struct(new(access.UseCase), "*"),
+	wire.Struct(new(export.UseCase), "*"), provideExportSettings,
+	wire.Struct(new(status.UseCase), "*"),
+	wire.Struct(new(download.UseCase), "*"), provideDownloadLimits,
+	wire.Struct(new(cancel.UseCase), "*"),
+	wire.Struct(new(produce.UseCase), "*"), provideProduceSettings,
+	wire.Struct(new(retention.UseCase), "*"),
+)
+
+// process is what runs.
+var process = wire.NewSet(
+	wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
+	provideUseCases, provideAPI,
+	provideWorker, provideProcess,
+)
+
+type publicURL string
+
+func provideLog(cfg *config.Config) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Log)); err != nil {
+		return nil, err
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.Mode == config.Production {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
+}
+
+// dataLock is proof that the data directory is this process's alone.
+type dataLock struct{}
+
+func provideDataLock(cfg *config.Config) (dataLock, func(), error) {
+	if !cfg.Embedded() {
+		return dataLock{}, func() {}, nil
+	}
+	unlock, err := host.LockDir(cfg.DataDir)
+	return dataLock{}, unlock, err
+}
+
+// provideListener listens before anything is told an address, so that a port
+// chosen by the system is known. The lock comes first: of two processes on one
+// data directory the second is told about that, not about its port.
+func provideListener(cfg *config.Config, _ dataLock) (net.Listener, func(), error) {
+	l, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w; give another address with --listen", err)
+	}
+	return l, func() { _ = l.Close() }, nil // closed already when the server has run
+}
+
+func providePublicURL(cfg *config.Config, l net.Listener) publicURL {
+	if cfg.PublicURL != "" {
+		return publicURL(cfg.PublicURL)
+	}
+	return publicURL("http://" + l.Addr().String())
+}
+
+func openStore(ctx context.Context, cfg *config.Config, queue entstore.QueueFactory) (*entstore.Store, func(), error) {
+	if path, ok := strings.CutPrefix(cfg.DatabaseURL, "sqlite:"); ok {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, nil, err
+		}
+	}
+	store, err := entstore.Open(ctx, cfg.DatabaseURL, queue)
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, func() { _ = store.Close() }, nil // nothing is left to lose: every transaction is committed or never was
+}
+
+// provideStore opens the database. A sandbox brings the schema up to date by
+// itself; production only checks it, since migrating is a step of its own there.
+func provideStore(ctx context.Context, cfg *config.Config, queue entstore.QueueFactory, _ dataLock) (*entstore.Store, func(), error) {
+	store, done, err := openStore(ctx, cfg, queue)
+	if err != nil {
+		return nil, nil, err
+	}
+	if cfg.Mode == config.Sandbox {
+		err = store.Migrate(ctx)
+	} else {
+		err = store.Check(ctx)
+	}
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return store, done, nil
+}
+
+func provideFiles(cfg *config.Config, _ dataLock) (ports.Files, func(), error) {
+	files, err := filestore.New(cfg.FilesDir())
+	if err != nil {
+		return nil, nil, err
+	}
+	return files, func() { _ = files.Close() }, nil // it only reads the directory
+}
+
+func provideScratch(cfg *config.Config, _ dataLock) (ports.Scratch, error) {
+	return scratch.New(filepath.Join(cfg.DataDir, "scratch"))
+}
+
+func providePopulation() *synthetic.Population { return synthetic.New(synthetic.DefaultSeed) }
+
+func provideClaims(p *synthetic.Population, clock ports.Clock) ports.Claims {
+	return synthetic.NewClaims(p, clock.Now)
+}
+
+func provideIssuer(ctx context.Context, base publicURL, secrets ports.Secrets, clock ports.Clock) (*sandboxauth.Issuer, error) {
+	return sandboxauth.New(ctx, sandboxauth.Config{PublicURL: string(base), Credentials: sandboxauth.GuideCredentials()}, secrets, clock)
+}
+
+func provideExportSettings(cfg *config.Config) export.Settings {
+	return export.Settings{JobsPerContract: cfg.JobsPerContract, Maintenance: cfg.Maintenance}
+}
+
+func provideDownloadLimits(cfg *config.Config) domain.DownloadLimits {
+	return domain.DownloadLimits{Fetches: cfg.Downloads, ResumeGrace: cfg.ResumeGrace}
+}
+
+func provideProduceSettings(cfg *config.Config) produce.Settings {
+	return produce.Settings{
+		PartitionMembers: cfg.PartitionMembers, RollBytes: cfg.RollBytes, Lookahead: cfg.Lookahead, StageBytes: cfg.StageBytes,
+		Lease: cfg.Lease, Margin: cfg.Margin, Patience: cfg.Patience, FileLife: cfg.FileLife, EarliestServed: cfg.EarliestServed,
+		FetchTries: cfg.FetchTries, FetchBackoff: cfg.FetchBackoff, FailedShare: cfg.FailedShare, PartitionTries: cfg.PartitionTries,
+	}
+}
+
+// seeded is proof that the sandbox's sponsors and enrollees are there.
+type seeded struct{}
+
+func provideSeeded(ctx context.Context, cfg *config.Config, s *sandbox.Seeder) (seeded, error) {
+	if cfg.Mode != config.Sandbox {
+		return seeded{}, nil
+	}
+	return seeded{}, s.Seed(ctx)
+}
+
+func provideUseCases(access *access.UseCase, export *export.UseCase, status *status.UseCase, download *download.UseCase, cancel *cancel.UseCase) fiberapi.UseCases {
+	return fiberapi.UseCases{Access: access, Export: export, Status: status, Download: download, Cancel: cancel}
+}
+
+func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, issuer *sandboxauth.Issuer, log *slog.Logger, _ seeded) (*fiber.App, error) {
+	if !cfg.HasRole(config.API) {
+		return nil, nil
+	}
+	var proxies []netip.Prefix
+	for _, s := range strings.FieldsFunc(cfg.TrustProxy, func(r rune) bool { return r == ',' }) {
+		if addr, err := netip.ParseAddr(s); err == nil {
+			proxies = append(proxies, netip.PrefixFrom(addr, addr.BitLen()))
+		} else if block, err := netip.ParsePrefix(s); err == nil {
+			proxies = append(proxies, block)
+		} else {
+			return nil, fmt.Errorf("trust-proxy: %w", err)
+		}
+	}
+	tokens := string(base) + sandboxauth.TokenPath
+	app := fiberapi.New(fiberapi.Config{PublicURL: string(base), TokenURL: tokens, Version: Version(), TrustedProxies: proxies, Log: log}, use)
+	issuer.Mount(app)
+	if cfg.HasRole(config.Console) && cfg.Mode == config.Sandbox {
+		console.MountStart(app, startPage(string(base), tokens))
+	}
+	return app, nil
+}
+
+func startPage(base, tokens string) start.Page {
+	page := start.Page{Base: base, TokenURL: tokens, Version: Version()}
+	for _, s := range sandboxauth.Guide {
+		page.Sponsors = append(page.Sponsors, start.Sponsor{Name: s.Name, Contract: string(s.Contract), Enrollees: fmt.Sprint(s.Members),
+			ClientID: string(s.Client), Secret: s.Secret})
+	}
+	return page
+}
+
+func provideQueueFactory(cfg *config.Config) (entstore.QueueFactory, error) {
+	factory, err := riverjobs.Queue(cfg.DatabaseURL)
+	return factory, err
+}
+
+// provideWorker returns no worker for a process that does no jobs. A job waits
+// for nobody, so a stopping worker gets half the drain to end its partitions,
+// and what it cannot end is given back.
+func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseCase, log *slog.Logger) (host.Worker, error) {
+	if !cfg.HasRole(config.Worker) {
+		return nil, nil
+	}
+	return riverjobs.NewWorker(cfg.DatabaseURL, store.DB(), jobs,
+		riverjobs.Settings{Partitions: cfg.Workers, StopWithin: cfg.Drain / 2, Logger: log})
+}
+
+func provideProcess(cfg *config.Config, l net.Listener, app *fiber.App, worker host.Worker, jobs *produce.UseCase, sweeper *retention.UseCase, log *slog.Logger) *host.Process {
+	return &host.Process{Listener: l, App: app, Worker: worker, Reconciler: jobs, Sweeper: sweeper, Log: log,
+		Settings: host.Settings{Alone: cfg.Embedded(), Reconcile: cfg.Reconcile, Sweep: cfg.Sweep, Drain: cfg.Drain}}
+}
