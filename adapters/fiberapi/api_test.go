@@ -519,7 +519,10 @@ func TestAValueOutlivesItsRequest(t *testing.T) {
 	var kept []export.Start
 	var tokens []string
 	w.start = func(cmd export.Start) (domain.JobID, error) { kept = append(kept, cmd); return job, nil }
-	w.authenticate = func(token string, _ netip.Addr) (domain.Client, error) { tokens = append(tokens, token); return client, nil }
+	w.authenticate = func(token string, _ netip.Addr) (domain.Client, error) {
+		tokens = append(tokens, token)
+		return client, nil
+	}
 	for _, n := range []string{"S1234", "Z9999", "Z9998", "Z9997"} {
 		w.do("GET", "/api/v1/fhir/Group/"+n+"/$export?x="+n, "Authorization", "Bearer "+n)
 	}
@@ -552,4 +555,3 @@ func TestRequestIDs(t *testing.T) {
 		}
 	}
 }
-

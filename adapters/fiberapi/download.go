@@ -47,22 +47,25 @@ func (a *api) download(c *fiber.Ctx, who caller) error {
 			text{fmt.Sprintf("The range lies behind the end of the file, which has %d bytes in this form.", f.size)},
 			"Ask for a range within the file, or leave Range out."})
 	}
-	describe(c, f)
 	if none := c.Get(fiber.HeaderIfNoneMatch); none != "" && matches(none, f.etag) {
+		describe(c, f)
 		c.Status(http.StatusNotModified)
 		return nil
 	}
-	c.Set(fiber.HeaderContentType, "application/fhir+ndjson")
-	if f.partial {
-		c.Set(fiber.HeaderContentRange, fmt.Sprintf("bytes %d-%d/%d", f.span.Start, f.span.End-1, f.size))
-		c.Status(http.StatusPartialContent)
-	}
 	if c.Method() == fiber.MethodHead {
+		describe(c, f)
 		c.Response().SkipBody = true
-		c.Response().Header.SetContentLength(int(f.span.End - f.span.Start))
+		c.Response().Header.SetContentLength(f.length())
 		return nil
 	}
-	return a.transfer(c, f)
+	// Nothing is said of the file before it is open: an error has headers of its own.
+	body, err := a.open(c, f)
+	if err != nil {
+		return err
+	}
+	describe(c, f)
+	c.Response().SetBodyStream(body, f.length())
+	return nil
 }
 
 // askFor reads what a download asks for, up to the range.
@@ -139,8 +142,11 @@ func etag(f domain.OutputFile, form domain.Form) string {
 	return `"` + f.Plain.SHA256 + `"`
 }
 
+func (f found) length() int { return int(f.span.End - f.span.Start) }
+
 // describe sets the headers that a file has whether or not its bytes follow.
 func describe(c *fiber.Ctx, f found) {
+	c.Set(fiber.HeaderContentType, "application/fhir+ndjson")
 	c.Set(fiber.HeaderETag, f.etag)
 	c.Set(fiber.HeaderAcceptRanges, "bytes")
 	c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
@@ -148,39 +154,38 @@ func describe(c *fiber.Ctx, f found) {
 	if f.ask.Form == domain.GzipForm {
 		c.Set(fiber.HeaderContentEncoding, "gzip")
 	}
+	if f.partial {
+		c.Set(fiber.HeaderContentRange, fmt.Sprintf("bytes %d-%d/%d", f.span.Start, f.span.End-1, f.size))
+		c.Status(http.StatusPartialContent)
+	}
 }
 
-// transfer has the file sent after the handler has returned. By then the
-// context of the request is over, so the file and its account get their own.
-func (a *api) transfer(c *fiber.Ctx, f found) error {
+// open returns the file as a body that is sent after the handler has returned.
+// By then the context of the request is over, so the file and its account get
+// their own.
+func (a *api) open(c *fiber.Ctx, f found) (*transfer, error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(c.UserContext()))
 	body, err := a.Download.Open(ctx, f.file, f.ask.Form, f.span.Start)
 	if err != nil {
 		cancel()
-		return err
+		return nil, err
 	}
-	request := requestID(c)
-	var leave func()
-	c.Response().SetBodyStream(&transfer{
+	leave := func() {}
+	log := a.Log.With("job", f.ask.Job, "file", f.file.Name, "form", f.ask.Form, "request", requestID(c))
+	return &transfer{
 		body: body, conn: c.Context().Conn(), left: f.span.End - f.span.Start, stall: a.Stall,
 		last: func() { leave = a.finishing.enter(f.ask.Job, f.ask.Name) },
 		over: func(sent int64, broken error) {
 			cancel()
-			if leave != nil {
-				defer leave()
+			defer leave()
+			if broken != nil {
+				log.Info("a transfer broke", "start", f.span.Start, "end", f.span.End, "sent", sent, "error", broken)
 			}
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookkeeping)
 			defer cancel()
-			span := domain.ByteRange{Start: f.span.Start, End: f.span.Start + sent}
-			err := a.Download.Sent(ctx, f.ask, f.file, span)
-			if err != nil {
-				a.Log.Error("a transfer was not recorded", "job", f.ask.Job, "file", f.file.Name, "request", request, "error", err)
-			}
-			if broken != nil {
-				a.Log.Info("a transfer broke", "job", f.ask.Job, "file", f.file.Name, "request", request, "sent", sent,
-					"of", f.span.End-f.span.Start, "error", broken)
+			if err := a.Download.Sent(ctx, f.ask, f.file, domain.ByteRange{Start: f.span.Start, End: f.span.Start + sent}); err != nil {
+				log.Error("a transfer was not recorded", "sent", sent, "error", err)
 			}
 		},
-	}, int(f.span.End-f.span.Start))
-	return nil
+	}, nil
 }

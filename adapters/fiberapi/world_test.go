@@ -120,7 +120,8 @@ type files struct {
 	told     chan domain.ByteRange
 	slow     time.Duration // how long it takes to write an account
 	open     func(body io.ReadCloser) io.ReadCloser
-	refuse   error
+	refuse   error // of Find
+	broken   error // of Open
 }
 
 const fileName = "S0000_0001.ndjson"
@@ -161,6 +162,9 @@ func (f *files) Find(_ context.Context, ask download.Ask) (domain.OutputFile, er
 }
 
 func (f *files) Open(ctx context.Context, file domain.OutputFile, form domain.Form, start int64) (io.ReadCloser, error) {
+	if f.broken != nil {
+		return nil, f.broken
+	}
 	body := f.plain
 	if form == domain.GzipForm {
 		body = f.stored

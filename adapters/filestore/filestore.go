@@ -25,9 +25,9 @@ import (
 	"cms.gov/ab2d/ports"
 )
 
-// retryAfter is how long to wait when the disk is full: long enough for an
-// hourly sweep or an operator to matter, short enough not to stall a job.
-const retryAfter = 5 * time.Minute
+// retryAfter is how long to wait when the disk is full: files are swept by the
+// minute, and an export should go on soon after there is room.
+const retryAfter = 10 * time.Second
 
 // createAttempts bounds how often Create makes the directories again when
 // deletes of their last files take them away under it.

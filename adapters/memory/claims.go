@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"sync"
@@ -99,6 +100,7 @@ type claimReader struct {
 	ctx    context.Context
 	answer Answer
 	next   int
+	closed bool
 	buf    []byte // overwritten by each call, as the port allows
 }
 
@@ -108,6 +110,9 @@ func (r *claimReader) Next() ([]byte, error) {
 	}
 	if err := r.ctx.Err(); err != nil {
 		return nil, err
+	}
+	if r.closed {
+		return nil, errClosed
 	}
 	if r.next < len(r.answer.Claims) {
 		// The bytes of the call before are spoilt, to catch who keeps them.
@@ -126,4 +131,9 @@ func (r *claimReader) Next() ([]byte, error) {
 
 func (r *claimReader) AsOf() time.Time { return r.answer.AsOf }
 
-func (r *claimReader) Close() error { return nil }
+var errClosed = errors.New("the reader is closed")
+
+func (r *claimReader) Close() error {
+	r.closed = true
+	return nil
+}

@@ -33,7 +33,7 @@ func (Packing) Unpack(src io.ReadSeeker, _ []byte, offset int64) (io.ReadCloser,
 	if _, err := io.CopyN(io.Discard, plain, offset); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	return plain, nil
+	return io.NopCloser(plain), nil // its Close would tell of damage once more
 }
 
 type packer struct {

@@ -108,6 +108,7 @@ func TestBytesDependOnSeedAndPersonAlone(t *testing.T) {
 // TestReadingDoesNotAllocate: all that a read takes from the heap is the
 // reader, however many claims there are.
 func TestReadingDoesNotAllocate(t *testing.T) {
+	notUnderRace(t)
 	source := synthetic.NewClaims(population, clock)
 	for _, version := range []domain.FHIRVersion{domain.R4, domain.STU3} {
 		claims := 0

@@ -155,8 +155,6 @@ var specialties = [...]code{
 	{"50", "Nurse practitioner"}, {"69", "Clinical laboratory (billing independently)"}, {"97", "Physician assistant"}, {"07", "Dermatology"}, {"39", "Nephrology"},
 }
 
-const specialtySupplier = `A5`
-
 // kinds of service and BETOS groups, which go together on a line.
 var services = [...]struct{ kind, betos code }{
 	{code{"1", "Medical care"}, code{"M1B", "Office visits - established"}},

@@ -111,8 +111,6 @@ func (r *rendering) appendParty(b []byte, act action) []byte {
 	case actZip:
 		b = append(b, states[c.state].zip...)
 		b = appendPadded(b, c.zip, 6)
-	case actState:
-		b = append(b, states[c.state].number...)
 	case actLocality:
 		b = append(b, localities[c.locality]...)
 	case actCarrier:

@@ -64,6 +64,7 @@ func (s schemas) check(t *testing.T, raw []byte) {
 }
 
 func TestEveryClaimIsValidFHIR(t *testing.T) {
+	notUnderRace(t)
 	byVersion := map[domain.FHIRVersion]schemas{
 		domain.STU3: compileSchemas(t, "testdata/fhir-stu3.subset.schema.json", "ExplanationOfBenefit", "ReferralRequest", "Observation"),
 		domain.R4:   compileSchemas(t, "testdata/fhir-r4.subset.schema.json", "ExplanationOfBenefit", "Organization", "Observation"),

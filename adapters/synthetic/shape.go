@@ -5,17 +5,17 @@ package synthetic
 // answers contradict the dictionary (a DME claim as institutional, a home
 // health claim as professional) the dictionary holds.
 type typeFacts struct {
-	prefix             string // of the resource id
-	nch                code   // nch_clm_type_cd
-	nearLine           code   // nch_near_line_rec_ident_cd
-	r4Type             code
-	stu3Type           string // "" where BFD gives none
-	subType            code
-	profile            string
-	part               string // the Coverage it is under
-	facility           code   // clm_fac_type_cd
-	classification     string // clm_srvc_clsfctn_type_cd
-	moneyR4, moneySTU3 []amount
+	prefix         string // of the resource id
+	nch            code   // nch_clm_type_cd
+	nearLine       code   // nch_near_line_rec_ident_cd
+	r4Type         code
+	stu3Type       string // "" where BFD gives none
+	subType        code
+	profile        string
+	part           string   // the Coverage it is under
+	facility       code     // clm_fac_type_cd
+	classification string   // clm_srvc_clsfctn_type_cd
+	amounts        []amount // of the whole claim: benefit balances in R4, extensions in STU3
 }
 
 type amount struct{ variable, display, value string }
@@ -51,7 +51,7 @@ var factsOf = [claimTypes]typeFacts{
 		nearLine: code{"W", partB},
 		r4Type:   institutionalType, subType: inpatientSubType,
 		facility: code{"3", "Home Health Agency (HHA)"}, classification: "2",
-		moneyR4: institutionalMoney[:1], moneySTU3: institutionalMoney[:1],
+		amounts: institutionalMoney[:1],
 	},
 	typeHospice: {
 		prefix: "hospice", part: "a", profile: "Inpatient-Institutional",
@@ -59,7 +59,7 @@ var factsOf = [claimTypes]typeFacts{
 		nearLine: code{"V", partA},
 		r4Type:   institutionalType, stu3Type: "institutional", subType: inpatientSubType,
 		facility: code{"8", "Ambulatory Surgery Center (ASC) or other special facility (e.g. hospice)"}, classification: "1",
-		moneyR4: institutionalMoney[:1], moneySTU3: institutionalMoney[:1],
+		amounts: institutionalMoney[:1],
 	},
 	typeInpatient: {
 		prefix: "inpatient", part: "a", profile: "Inpatient-Institutional",
@@ -67,7 +67,7 @@ var factsOf = [claimTypes]typeFacts{
 		nearLine: code{"V", partA},
 		r4Type:   institutionalType, stu3Type: "institutional", subType: inpatientSubType,
 		facility: code{"1", "Hospital"}, classification: "1",
-		moneyR4: inpatientMoney, moneySTU3: inpatientMoney,
+		amounts: inpatientMoney,
 	},
 	typeOutpatient: {
 		prefix: "outpatient", part: "b", profile: "Outpatient-Institutional",
@@ -75,7 +75,7 @@ var factsOf = [claimTypes]typeFacts{
 		nearLine: code{"W", partB},
 		r4Type:   institutionalType, stu3Type: "professional", subType: outpatientSubType,
 		facility: code{"1", "Hospital"}, classification: "3",
-		moneyR4: outpatientMoney, moneySTU3: outpatientMoney,
+		amounts: outpatientMoney,
 	},
 	typeSNF: {
 		prefix: "snf", part: "a", profile: "Inpatient-Institutional",
@@ -83,7 +83,7 @@ var factsOf = [claimTypes]typeFacts{
 		nearLine: code{"V", partA},
 		r4Type:   institutionalType, stu3Type: "institutional", subType: inpatientSubType,
 		facility: code{"2", "Skilled Nursing Facility (SNF)"}, classification: "1",
-		moneyR4: inpatientMoney[:11], moneySTU3: inpatientMoney[:11],
+		amounts: inpatientMoney[:11],
 	},
 	typePDE: {prefix: "pde", part: "d", profile: "Pharmacy", r4Type: code{"pharmacy", "Pharmacy"}, stu3Type: "pharmacy"},
 }

@@ -310,7 +310,7 @@ func r4Institutional(t claimType, f *typeFacts) string {
 		"item", "["+each("line", r4RevenueLine(t))+"]",
 		"total", r4Total("submitted", "clm_tot_chrg_amt", "Claim Total Charge Amount", "$charge$"),
 		"payment", object("amount", r4Money("$paid$")),
-		"benefitBalance", r4BenefitBalance(f.moneyR4, r4StayCounts(t)...))
+		"benefitBalance", r4BenefitBalance(f.amounts, r4StayCounts(t)...))
 	return object(m...)
 }
 

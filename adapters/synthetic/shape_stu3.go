@@ -231,7 +231,7 @@ func stu3Institutional(t claimType, f *typeFacts) string {
 	if t != typeOutpatient {
 		stay = period("$admitted$", "$last$")
 	}
-	m := append(stu3Head(f), "extension", array(append(stu3AmountExtensions(f.moneySTU3),
+	m := append(stu3Head(f), "extension", array(append(stu3AmountExtensions(f.amounts),
 		extCode("clm_mdcr_non_pmt_rsn_cd", "P", "Payment requested"),
 		extNumber("fi_num", "$carrier$"),
 		extNumber("fi_doc_clm_cntl_num", "$control$"),

@@ -9,9 +9,11 @@ import (
 // as text with marks in it and compiled into a program that a claim is run
 // through: copy a literal, write a value, copy the next literal. The marks are
 //
-//	$name$                the value of a field, see fields
-//	$if name$ ... $end$   only when the condition holds, see conditions
-//	$each name$ ... $next$  once for each element, with commas between, see loops
+//	$name$                   the value of a field, see fields
+//	$if name$ ... $end$      only when the condition holds, see conditions
+//	$each name$ ... $next$   once for each element, with commas between, see loops
+//
+// A program is immutable and shared by all readers.
 type program struct {
 	ops            []op
 	links          linkWords
@@ -64,7 +66,6 @@ const (
 	actPostal
 	actZip
 	actLocality
-	actState
 	actCarrier
 	actControl
 	actOriginal
@@ -143,8 +144,7 @@ var fields = map[string]action{
 	"id": actID, "group": actGroup, "patient": actPatient, "status": actStatus, "updated": actUpdated, "created": actCreated,
 	"processed": actProcessed, "received": actReceived, "first": actStart, "last": actEnd, "admitted": actAdmitted, "days": actDays,
 	"facility.npi": actFacilityNPI, "facility.number": actFacilityNumber, "facility.name": actFacilityName,
-	"billing.npi": actBillingNPI, "referring.npi": actReferringNPI, "postal": actPostal, "zip": actZip, "locality": actLocality,
-	"state": actState, "carrier": actCarrier, "control": actControl, "original": actOriginal, "drg": actDRG,
+	"billing.npi": actBillingNPI, "referring.npi": actReferringNPI, "postal": actPostal, "zip": actZip, "locality": actLocality, "carrier": actCarrier, "control": actControl, "original": actOriginal, "drg": actDRG,
 	"admission": actAdmission, "source": actSource, "discharge": actDischarge, "frequency": actFrequency, "blood": actBlood,
 	"observation": actObservation, "refill": actRefill, "supply": actSupply, "drug": actDrug, "contract": actContract,
 	"charge": actCharge, "paid": actPaid, "coinsurance": actCoinsurance, "deductible": actDeductible, "noncovered": actNoncovered, "allowed": actAllowed,

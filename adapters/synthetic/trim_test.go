@@ -59,6 +59,7 @@ func deliver(t *testing.T, version domain.FHIRVersion, people []synthetic.Enroll
 // TestWhatAnExportComesTo filters and trims a sample as an export does, and
 // holds the result to what the sandbox is meant to be.
 func TestWhatAnExportComesTo(t *testing.T) {
+	notUnderRace(t)
 	people := sample(1000)
 	for version, want := range map[domain.FHIRVersion]struct{ claim, enrollee [2]float64 }{
 		domain.R4:   {[2]float64{5000, 7000}, [2]float64{220_000, 320_000}},

@@ -71,7 +71,11 @@ func benchRun(ctx context.Context, s sandboxauth.GuideSponsor) (r measured, err 
 		return r, err
 	}
 	defer os.RemoveAll(dir)
-	server, base, err := startServer(ctx, dir)
+	self, err := os.Executable()
+	if err != nil {
+		return r, err
+	}
+	server, base, err := startServer(ctx, self, dir)
 	if err != nil {
 		return r, err
 	}
@@ -96,14 +100,10 @@ func benchRun(ctx context.Context, s sandboxauth.GuideSponsor) (r measured, err 
 	return r, err
 }
 
-// startServer starts this program as a sandbox on a free port and returns its
-// address once it answers.
-func startServer(ctx context.Context, dir string) (*exec.Cmd, string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, "", err
-	}
-	server := exec.CommandContext(ctx, self, "serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--log", "warn")
+// startServer starts a program of ours as a sandbox and returns its address once
+// it answers. It dies with this process, whatever happens to it.
+func startServer(ctx context.Context, program, dir string, settings ...string) (*exec.Cmd, string, error) {
+	server := exec.CommandContext(ctx, program, append([]string{"serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--log", "warn"}, settings...)...)
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	server.Stderr = os.Stderr
 	out, err := server.StdoutPipe()

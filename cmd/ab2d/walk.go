@@ -78,6 +78,11 @@ func (w *walker) export(ctx context.Context, kickOff string) (m manifest, err er
 		return m, fmt.Errorf("kick-off answered %s", res.Status)
 	}
 	w.say("kick-off   %s", job)
+	return w.follow(ctx, job)
+}
+
+// follow asks for the status, as often as it may, until the export is complete.
+func (w *walker) follow(ctx context.Context, job string) (m manifest, err error) {
 	for {
 		res, err := w.get(ctx, job, nil)
 		if err != nil {

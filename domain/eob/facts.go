@@ -35,8 +35,8 @@ func (t ClaimType) String() string {
 // Shared reports whether the type is one of the seven that may leave.
 func (t ClaimType) Shared() bool { return t >= Carrier && t <= SNF }
 
-// Facts is what a claim is decided by. The byte slices point into the raw
-// claim and hold the strings as JSON wrote them, free of escapes.
+// Facts is what a claim is decided by. The byte slices hold texts free of
+// escapes: they point into the raw claim, or into a copy where it has escapes.
 type Facts struct {
 	ID          []byte
 	Type        ClaimType

@@ -110,10 +110,13 @@ var compiledR4 = sync.OnceValue(func() *compiled { return compile(domain.R4) })
 var compiledSTU3 = sync.OnceValue(func() *compiled { return compile(domain.STU3) })
 
 func compiledFor(v domain.FHIRVersion) *compiled {
-	if v == domain.STU3 {
+	switch v {
+	case domain.STU3:
 		return compiledSTU3()
+	case domain.R4:
+		return compiledR4()
 	}
-	return compiledR4()
+	panic("eob: there is no table for FHIR version " + string(v))
 }
 
 func compile(v domain.FHIRVersion) *compiled {

@@ -112,6 +112,7 @@ func TestTablesThatAreWrong(t *testing.T) {
 		"a leaf and an object":          "a | | x\na.b | | x",
 		"a condition without its place": "a.b | url = x | y",
 		"nothing to decide":             "a.b | decides | y",
+		"a reference that may yet stay": "supportingInfo[].valueReference.reference | code.coding[].system = x | y",
 		"a chain of references":         "contained[].partOf.reference | resourceType = Organization | y",
 	} {
 		rules, err := parseRules(table)

@@ -290,11 +290,11 @@ func (s *scanner) nested(i int, n *node, depth int) int {
 	if end < 0 || cannotMeet(s.raw[i:end], n.equals) {
 		return end
 	}
-	before, used := len(s.out), s.used
+	before := len(s.out)
 	s.met = false
 	i = s.object(i+1, n, depth)
 	if !s.met {
-		s.out, s.used = s.out[:before], used
+		s.out = s.out[:before]
 	}
 	return i
 }

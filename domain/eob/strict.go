@@ -3,7 +3,6 @@ package eob
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,11 +26,15 @@ type listedSets struct {
 	object  map[string]bool
 	list    map[string]bool
 	decides map[string]bool   // leaves that are read and not copied
-	needs   map[string]string // by element: the leaf in it that must have a text, as "path = text"
+	hangs   map[string]string // by element: the leaf in it that it hangs on
+	needs   map[string]string // by such a leaf: the text that it must be
 }
 
 func newListedSets(rules []Rule) *listedSets {
-	l := &listedSets{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]string{}}
+	l := &listedSets{
+		leaf: map[string]bool{}, object: map[string]bool{}, list: map[string]bool{},
+		decides: map[string]bool{}, hangs: map[string]string{}, needs: map[string]string{},
+	}
 	for _, r := range rules {
 		path := r.Path
 		if url, ok := strings.CutPrefix(r.Condition, whenURL); ok {
@@ -43,7 +46,9 @@ func newListedSets(rules []Rule) *listedSets {
 			l.decides[path] = true
 		} else if r.Condition != "" {
 			element, _, _ := strings.Cut(path, ".")
-			l.needs[element] = element + "." + r.Condition
+			where, text, _ := strings.Cut(r.Condition, " = ")
+			l.hangs[element] = element + "." + where
+			l.needs[element+"."+where] = text
 		}
 		l.leaf[path] = true
 		l.addAround(path)
@@ -185,18 +190,17 @@ func (s *strict) element(path string, e span) string {
 	if s.rules.listed.leaf[path] {
 		return s.leaf(path, e)
 	}
-	_, text, conditional := strings.Cut(s.rules.listed.needs[path], " = ")
+	hangs, conditional := s.rules.listed.hangs[path]
 	if !conditional {
 		return s.object(path, e)
 	}
+	text := s.rules.listed.needs[hangs]
 	if s.byteAt(e.start) == '{' && cannotMeet(s.raw[e.start:e.end], []byte(text)) {
 		return ""
 	}
-	used := maps.Clone(s.used)
 	s.met = false
 	part := s.object(path, e)
 	if !s.met {
-		s.used = used
 		return ""
 	}
 	return part
@@ -242,8 +246,8 @@ func (s *strict) leaf(path string, v span) string {
 	if strings.HasSuffix(path, ".reference") && isText && !s.mayRefer(text) {
 		return ""
 	}
-	for _, need := range s.rules.listed.needs {
-		s.met = s.met || need == path+" = "+text
+	if need, ok := s.rules.listed.needs[path]; ok && need == text {
+		s.met = true
 	}
 	if s.rules.listed.decides[path] {
 		return ""
@@ -253,15 +257,7 @@ func (s *strict) leaf(path string, v span) string {
 
 // decides reports whether the leaf is one that something is decided by.
 func (s *strict) decides(path string) bool {
-	if roles[path] != plain || strings.HasSuffix(path, ".reference") {
-		return true
-	}
-	for _, need := range s.rules.listed.needs {
-		if strings.HasPrefix(need, path+" = ") {
-			return true
-		}
-	}
-	return false
+	return roles[path] != plain || s.rules.listed.needs[path] != "" || strings.HasSuffix(path, ".reference")
 }
 
 // mayRefer reports whether a reference may leave, which one to a contained
@@ -591,6 +587,9 @@ func (s *strict) skipText(start int) int {
 // UTF-8, without half surrogate pairs.
 func (s *strict) decode(v span) string {
 	literal := s.raw[v.start:v.end]
+	if isPlainASCII(literal) {
+		return string(literal[1 : len(literal)-1])
+	}
 	var text string
 	if !utf8.Valid(literal) || json.Unmarshal(literal, &text) != nil {
 		unreadable(v.start, "a string is not legal JSON in UTF-8")
@@ -599,6 +598,16 @@ func (s *strict) decode(v span) string {
 		unreadable(v.start, "a string has half a surrogate pair")
 	}
 	return text
+}
+
+// isPlainASCII reports whether a string is nothing but printable ASCII without escapes.
+func isPlainASCII(literal []byte) bool {
+	for _, c := range literal {
+		if c < 0x20 || c >= utf8.RuneSelf || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func hasLoneSurrogate(literal []byte) bool {

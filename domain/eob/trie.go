@@ -125,8 +125,8 @@ func (n *node) describe(r Rule, first *node) error {
 		}
 	case n.role != plain:
 	case last == "reference":
-		if strings.HasPrefix(r.Path, "contained[]") {
-			return fmt.Errorf("a contained resource must not refer to another")
+		if strings.HasPrefix(r.Path, "contained[]") || r.Condition != "" {
+			return fmt.Errorf("what may not leave after all must not refer to a contained resource")
 		}
 		n.role = isReference
 	case strings.HasSuffix(r.Path, "extension[].url"), r.Path == "contained[].resourceType":

@@ -94,7 +94,9 @@ var badTokens = []struct {
 	{"a word", func(*testing.T, TokenHarness) string { return "letmein" }},
 	{"dots alone", func(*testing.T, TokenHarness) string { return ".." }},
 	{"parts that are not Base64", func(*testing.T, TokenHarness) string { return "%%%.%%%.%%%" }},
-	{"parts that are not JSON", func(*testing.T, TokenHarness) string { return tokenText("{") + "." + tokenText("[") + "." + tokenText("x") }},
+	{"parts that are not JSON", func(*testing.T, TokenHarness) string {
+		return tokenText("{") + "." + tokenText("[") + "." + tokenText("x")
+	}},
 	{"claims that are not an object", func(t *testing.T, h TokenHarness) string {
 		return h.token().seal(t, []byte("7"))
 	}},
