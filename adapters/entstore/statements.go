@@ -52,7 +52,8 @@ func (s session) now(ctx context.Context) (ms int64, err error) {
 // clockPlus is the database's clock with some milliseconds added, as a value of
 // a statement, so that the statement itself reads the clock.
 func (s session) clockPlus(ms int64) sql.Querier {
-	return sql.Expr(clockOf(s.dialect)+" + ?", ms)
+	clock := clockOf(s.dialect)
+	return sql.ExprFunc(func(b *sql.Builder) { b.WriteString(clock + " + ").Arg(ms) })
 }
 
 // comparedToClock compares a column of milliseconds with the database's clock

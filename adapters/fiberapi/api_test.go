@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
+
 	"cms.gov/ab2d/adapters/fiberapi"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/status"
@@ -553,5 +555,28 @@ func TestRequestIDs(t *testing.T) {
 		if got := w.do("GET", "/api/v1/fhir/metadata", "X-Request-Id", bad).Header.Get("X-Request-Id"); got == bad || len(got) != 36 {
 			t.Errorf("%q is answered with %q", bad, got)
 		}
+	}
+}
+
+// Other adapters put their routes on the same app and render their own errors;
+// those of the API stay OperationOutcomes.
+func TestOtherRoutesOnTheSameApp(t *testing.T) {
+	w := newWorld(t, func(c *fiberapi.Config) {
+		c.Elsewhere = func(c *fiber.Ctx, err error) error { return c.Status(418).SendString(err.Error()) }
+	})
+	if r := w.do("GET", "/console/none"); r.StatusCode != 418 {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+	w.do("GET", "/api/v1/none").refused(t, 404, "not-found")
+	w.raw("nonsense\r\n\r\n")
+}
+
+// A connection that only stays open does not hold up a shutdown.
+func TestShutdown(t *testing.T) {
+	w := newWorld(t)
+	w.do("GET", "/api/v1/fhir/metadata")
+	start := time.Now()
+	if err := w.app.ShutdownWithTimeout(5 * time.Second); err != nil || time.Since(start) > 3*time.Second {
+		t.Errorf("%v after %s", err, time.Since(start))
 	}
 }

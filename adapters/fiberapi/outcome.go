@@ -151,7 +151,7 @@ func (a *api) told(c *fiber.Ctx, err error) *domain.Error {
 	e := (*domain.Error)(nil)
 	if errors.As(err, &e) {
 		if _, ok := answers[e.Code]; ok && e.Code != domain.Internal {
-			if e.Code == domain.Unavailable {
+			if e.Code == domain.Unavailable && e.Err != nil {
 				a.log(c, slog.LevelWarn, err, "")
 			}
 			return e

@@ -128,7 +128,7 @@ const fileName = "S0000_0001.ndjson"
 
 func (f *files) put(plain []byte) {
 	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
+	z, _ := gzip.NewWriterLevel(&packed, gzip.HuffmanOnly) // the quickest
 	_, _ = z.Write(plain)
 	_ = z.Close()
 	f.plain, f.stored = plain, packed.Bytes()

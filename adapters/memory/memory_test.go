@@ -34,3 +34,26 @@ func TestClaims(t *testing.T) {
 		return porttest.ClaimsSource{Source: source, Versions: []domain.FHIRVersion{domain.STU3, domain.R4}, Patients: people, Stranger: "-3"}
 	})
 }
+
+func TestStore(t *testing.T) {
+	porttest.Stores(t, func(*testing.T) porttest.Store {
+		s := memory.NewStore()
+		return porttest.Store{UnitOfWork: s, Coverage: s, Secrets: s, AuditLog: s,
+			Scheduled: func(*testing.T) []ports.Task { return s.Queue.Waiting() }}
+	})
+}
+
+func TestQueue(t *testing.T) {
+	porttest.Queue(t, func(t *testing.T) porttest.QueueHarness {
+		s := memory.NewStore()
+		taken := make(chan ports.Task, 2000)
+		go func() {
+			for ; t.Context().Err() == nil; time.Sleep(time.Millisecond) {
+				for task, ok := s.Queue.Take(); ok; task, ok = s.Queue.Take() {
+					taken <- task
+				}
+			}
+		}()
+		return porttest.QueueHarness{Work: s, Taken: taken}
+	})
+}

@@ -19,7 +19,8 @@ type Store struct {
 
 	now func() time.Time // the store's own clock, for leases
 
-	mu sync.Mutex // held by one unit of work at a time
+	writing sync.Mutex // held by one unit of work at a time
+	mu      sync.Mutex // guards state
 	state
 
 	coverage
@@ -82,12 +83,12 @@ func (s state) copy() state {
 // Do implements ports.UnitOfWork. Units of work run one after another, each on a
 // copy that takes the place of the state when it succeeds.
 func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	in := &session{state: s.state.copy(), now: s.now}
+	in := s.begin()
 	defer func() { in.over = true }()
 	if err := fn(ctx, in.ports()); err != nil {
 		return err
@@ -95,9 +96,17 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, tx ports.Tx
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	s.mu.Lock()
 	s.state = in.state
+	s.mu.Unlock()
 	s.Queue.add(in.scheduled)
 	return nil
+}
+
+func (s *Store) begin() *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &session{state: s.state.copy(), now: s.now}
 }
 
 // View implements ports.UnitOfWork.
@@ -105,9 +114,8 @@ func (s *Store) View(ctx context.Context, fn func(ctx context.Context, tx ports.
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	in := &session{state: s.state.copy(), now: s.now, readOnly: true}
-	s.mu.Unlock()
+	in := s.begin()
+	in.readOnly = true
 	defer func() { in.over = true }()
 	return fn(ctx, in.ports())
 }

@@ -105,25 +105,6 @@ func TestBytesDependOnSeedAndPersonAlone(t *testing.T) {
 	}
 }
 
-// TestReadingDoesNotAllocate: all that a read takes from the heap is the
-// reader, however many claims there are.
-func TestReadingDoesNotAllocate(t *testing.T) {
-	notUnderRace(t)
-	source := synthetic.NewClaims(population, clock)
-	for _, version := range []domain.FHIRVersion{domain.R4, domain.STU3} {
-		claims := 0
-		allocations := testing.AllocsPerRun(20, func() {
-			claims = 0
-			for _, e := range readers {
-				forEach(t, source, ports.ClaimsQuery{Version: version, Patient: e.Patient}, func([]byte) { claims++ })
-			}
-		})
-		if claims < 500 || allocations > float64(3*len(readers)) {
-			t.Errorf("%s: %g allocations for %d claims of %d people", version, allocations, claims, len(readers))
-		}
-	}
-}
-
 var readers = sample(30)
 
 func BenchmarkRead(b *testing.B) {

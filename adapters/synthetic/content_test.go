@@ -1,3 +1,8 @@
+//go:build !race
+
+// One goroutine does all of this alone: the race detector would find nothing in
+// it and take ten times as long. make test runs it in an ordinary build.
+
 package synthetic_test
 
 import (
@@ -89,14 +94,6 @@ func claimsOf(t *testing.T, q ports.ClaimsQuery) (all []claim) {
 	return all
 }
 
-// notUnderRace leaves out what one goroutine does alone: the race detector has
-// nothing to find there and takes ten times as long over it.
-func notUnderRace(t *testing.T) {
-	if raceDetector {
-		t.Skip("nothing runs side by side here")
-	}
-}
-
 // eachClaim goes through the claims of people, in both versions.
 func eachClaim(t *testing.T, people []synthetic.Enrollee, do func(t *testing.T, e synthetic.Enrollee, v domain.FHIRVersion, c claim)) {
 	for _, v := range []domain.FHIRVersion{domain.R4, domain.STU3} {
@@ -111,7 +108,6 @@ func eachClaim(t *testing.T, people []synthetic.Enrollee, do func(t *testing.T, 
 }
 
 func TestVersionsAgree(t *testing.T) {
-	notUnderRace(t)
 	facts := func(c claim) string {
 		codes := []string{}
 		for _, d := range c.Diagnosis {
@@ -136,7 +132,6 @@ func TestVersionsAgree(t *testing.T) {
 }
 
 func TestSequencesAndReferencesHold(t *testing.T) {
-	notUnderRace(t)
 	eachClaim(t, sample(60), func(t *testing.T, _ synthetic.Enrollee, v domain.FHIRVersion, c claim) {
 		team, diagnoses, info := sequences(t, c, c.CareTeam), []int{}, sequences(t, c, append(c.Info, c.InfoSTU3...))
 		for _, d := range c.Diagnosis {
@@ -197,7 +192,6 @@ func links(t *testing.T, c claim, from, to []int) {
 }
 
 func TestIdentityAndDates(t *testing.T) {
-	notUnderRace(t)
 	seen := map[domain.FHIRVersion]map[string]bool{domain.R4: {}, domain.STU3: {}}
 	types := map[string]bool{}
 	eachClaim(t, sample(60), func(t *testing.T, e synthetic.Enrollee, v domain.FHIRVersion, c claim) {
@@ -234,7 +228,6 @@ func TestIdentityAndDates(t *testing.T) {
 }
 
 func TestHistory(t *testing.T) {
-	notUnderRace(t)
 	claims, cancelled, replaced, second := 0., 0., 0., 0.
 	for _, e := range sample(160) {
 		groups := map[string][]claim{}
@@ -287,7 +280,6 @@ func checkBatch(t *testing.T, c claim) {
 
 // TestSince: what is worth trying with _since is exactly the second batch.
 func TestSince(t *testing.T) {
-	notUnderRace(t)
 	since := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
 	all, some := 0., 0.
 	for _, e := range sample(100) {
@@ -304,7 +296,6 @@ func TestSince(t *testing.T) {
 // TestEdges: months and enrollments are crossed, by all that it takes to try
 // the rule of what is kept.
 func TestEdges(t *testing.T) {
-	notUnderRace(t)
 	var acrossMonths, spanning, inside, outside, half int
 	for _, e := range sample(250) {
 		for _, c := range claimsOf(t, ports.ClaimsQuery{Version: domain.STU3, Patient: e.Patient}) {
@@ -339,7 +330,6 @@ var (
 )
 
 func TestProvidersAndCodes(t *testing.T) {
-	notUnderRace(t)
 	npis := 0
 	eachClaim(t, sample(8), func(t *testing.T, _ synthetic.Enrollee, _ domain.FHIRVersion, c claim) {
 		for _, m := range npiValue.FindAllStringSubmatch(c.raw, -1) {
@@ -374,4 +364,22 @@ func luhn(digits string) bool {
 		sum += d
 	}
 	return sum%10 == 0
+}
+
+// TestReadingDoesNotAllocate: all that a read takes from the heap is the
+// reader, however many claims there are.
+func TestReadingDoesNotAllocate(t *testing.T) {
+	source := synthetic.NewClaims(population, clock)
+	for _, version := range []domain.FHIRVersion{domain.R4, domain.STU3} {
+		claims := 0
+		allocations := testing.AllocsPerRun(20, func() {
+			claims = 0
+			for _, e := range readers {
+				forEach(t, source, ports.ClaimsQuery{Version: version, Patient: e.Patient}, func([]byte) { claims++ })
+			}
+		})
+		if claims < 500 || allocations > float64(3*len(readers)) {
+			t.Errorf("%s: %g allocations for %d claims of %d people", version, allocations, claims, len(readers))
+		}
+	}
 }

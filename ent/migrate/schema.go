@@ -234,12 +234,9 @@ var (
 				Columns: []*schema.Column{ExportJobsColumns[10]},
 			},
 			{
-				Name:    "exportjob_expires_at",
+				Name:    "exportjob_state_expires_at",
 				Unique:  false,
-				Columns: []*schema.Column{ExportJobsColumns[13]},
-				Annotation: &entsql.IndexAnnotation{
-					Where: "state = 'successful'",
-				},
+				Columns: []*schema.Column{ExportJobsColumns[9], ExportJobsColumns[13]},
 			},
 		},
 	}
@@ -348,12 +345,9 @@ var (
 				Columns: []*schema.Column{PartitionsColumns[13], PartitionsColumns[1]},
 			},
 			{
-				Name:    "partition_queued_at",
+				Name:    "partition_state_queued_at",
 				Unique:  false,
-				Columns: []*schema.Column{PartitionsColumns[12]},
-				Annotation: &entsql.IndexAnnotation{
-					Where: "state = 'open'",
-				},
+				Columns: []*schema.Column{PartitionsColumns[6], PartitionsColumns[12]},
 			},
 		},
 	}

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"entgo.io/ent"
-	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
@@ -52,6 +51,6 @@ func (ExportJob) Indexes() []ent.Index {
 		index.Fields("state", "created_at"),
 		index.Fields("sponsor", "created_at"),
 		index.Fields("created_at"),
-		index.Fields("expires_at").Annotations(entsql.IndexWhere("state = 'successful'")),
+		index.Fields("state", "expires_at"),
 	}
 }

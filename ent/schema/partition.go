@@ -2,7 +2,6 @@ package schema
 
 import (
 	"entgo.io/ent"
-	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
@@ -45,6 +44,6 @@ func (Partition) Edges() []ent.Edge {
 func (Partition) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("job_id", "seq").Unique(),
-		index.Fields("queued_at").Annotations(entsql.IndexWhere("state = 'open'")),
+		index.Fields("state", "queued_at"),
 	}
 }

@@ -39,8 +39,8 @@ CREATE INDEX `exportjob_state_created_at` ON `export_jobs` (`state`, `created_at
 CREATE INDEX `exportjob_sponsor_created_at` ON `export_jobs` (`sponsor`, `created_at`);
 -- create index "exportjob_created_at" to table: "export_jobs"
 CREATE INDEX `exportjob_created_at` ON `export_jobs` (`created_at`);
--- create index "exportjob_expires_at" to table: "export_jobs"
-CREATE INDEX `exportjob_expires_at` ON `export_jobs` (`expires_at`) WHERE state = 'successful';
+-- create index "exportjob_state_expires_at" to table: "export_jobs"
+CREATE INDEX `exportjob_state_expires_at` ON `export_jobs` (`state`, `expires_at`);
 -- create "job_contracts" table
 CREATE TABLE `job_contracts` (`id` integer NOT NULL PRIMARY KEY AUTOINCREMENT, `contract` text NOT NULL, `job_id` text NOT NULL, CONSTRAINT `job_contracts_export_jobs_held_contracts` FOREIGN KEY (`job_id`) REFERENCES `export_jobs` (`id`) ON DELETE NO ACTION);
 -- create index "jobcontract_contract_job_id" to table: "job_contracts"
@@ -55,8 +55,8 @@ CREATE UNIQUE INDEX `outputfile_job_id_name` ON `output_files` (`job_id`, `name`
 CREATE TABLE `partitions` (`id` integer NOT NULL PRIMARY KEY AUTOINCREMENT, `seq` integer NOT NULL, `contract` text NOT NULL, `key_from` text NOT NULL, `key_to` text NOT NULL, `members` integer NOT NULL, `state` text NOT NULL, `attempt` integer NOT NULL DEFAULT (0), `processed` integer NOT NULL DEFAULT (0), `result` json NULL, `lease_token` text NULL, `lease_until` integer NULL, `queued_at` integer NOT NULL DEFAULT (0), `job_id` text NOT NULL, CONSTRAINT `partitions_export_jobs_partitions` FOREIGN KEY (`job_id`) REFERENCES `export_jobs` (`id`) ON DELETE NO ACTION);
 -- create index "partition_job_id_seq" to table: "partitions"
 CREATE UNIQUE INDEX `partition_job_id_seq` ON `partitions` (`job_id`, `seq`);
--- create index "partition_queued_at" to table: "partitions"
-CREATE INDEX `partition_queued_at` ON `partitions` (`queued_at`) WHERE state = 'open';
+-- create index "partition_state_queued_at" to table: "partitions"
+CREATE INDEX `partition_state_queued_at` ON `partitions` (`state`, `queued_at`);
 -- create "polls" table
 CREATE TABLE `polls` (`id` integer NOT NULL PRIMARY KEY AUTOINCREMENT, `job_id` text NOT NULL, `client` text NOT NULL, `at` datetime NOT NULL, `retry_after` integer NOT NULL);
 -- create index "poll_job_id_client" to table: "polls"
@@ -75,8 +75,8 @@ DROP TABLE `secrets`;
 DROP INDEX `poll_job_id_client`;
 -- reverse: create "polls" table
 DROP TABLE `polls`;
--- reverse: create index "partition_queued_at" to table: "partitions"
-DROP INDEX `partition_queued_at`;
+-- reverse: create index "partition_state_queued_at" to table: "partitions"
+DROP INDEX `partition_state_queued_at`;
 -- reverse: create index "partition_job_id_seq" to table: "partitions"
 DROP INDEX `partition_job_id_seq`;
 -- reverse: create "partitions" table
@@ -91,8 +91,8 @@ DROP INDEX `jobcontract_job_id`;
 DROP INDEX `jobcontract_contract_job_id`;
 -- reverse: create "job_contracts" table
 DROP TABLE `job_contracts`;
--- reverse: create index "exportjob_expires_at" to table: "export_jobs"
-DROP INDEX `exportjob_expires_at`;
+-- reverse: create index "exportjob_state_expires_at" to table: "export_jobs"
+DROP INDEX `exportjob_state_expires_at`;
 -- reverse: create index "exportjob_created_at" to table: "export_jobs"
 DROP INDEX `exportjob_created_at`;
 -- reverse: create index "exportjob_sponsor_created_at" to table: "export_jobs"
