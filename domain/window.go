@@ -37,12 +37,27 @@ func (w Window) Through(transactionTime time.Time) time.Time {
 
 // TransactionTime fixes the instant that an export is as of: the earlier of
 // kick-off and what the source vouches to be complete through, less a margin
-// for clocks that differ. It is cut to milliseconds, the precision it is told
-// in, so that giving it back as _since loses nothing.
-func TransactionTime(kickOff, completeThrough time.Time, margin time.Duration) time.Time {
-	t := kickOff
-	if completeThrough.Before(t) {
-		t = completeThrough
+// for clocks that differ, but not before _since: an export that ended before it
+// began would make the next one deliver again what the one before delivered. It
+// is told in milliseconds and so is cut to them, and giving it back as _since
+// loses nothing.
+//
+// While the source does not vouch for as much as _since, which it may have done
+// before and will again (a replica that lags), it fails with unavailable.
+func TransactionTime(kickOff, completeThrough time.Time, w Window, margin time.Duration) (time.Time, error) {
+	vouched := completeThrough.Add(-margin)
+	t := kickOff.Add(-margin)
+	if vouched.Before(t) {
+		t = vouched
 	}
-	return t.Add(-margin).UTC().Truncate(time.Millisecond)
+	t = t.UTC().Truncate(time.Millisecond)
+	if !t.Before(w.Since) {
+		return t, nil
+	}
+	since := w.Since.UTC().Add(time.Millisecond - 1).Truncate(time.Millisecond)
+	if vouched.Before(since) {
+		return time.Time{}, &Error{Code: Unavailable, RetryAfter: time.Second,
+			Message: "The claims source does not have everything up to _since yet.", Next: "Wait; the export begins as soon as it has."}
+	}
+	return since, nil
 }

@@ -96,7 +96,11 @@ func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start) (*domain.E
 	if cmd.Contract != "" {
 		wanted = []domain.ContractNumber{cmd.Contract}
 	}
-	if len(wanted) == 0 || !cmd.Client.Holds(wanted) {
+	if len(wanted) == 0 {
+		return nil, domain.Errorf(domain.Forbidden, "This client is not registered for any contract.").
+			WithNext("Ask the help desk to register the client for the contracts it should export.")
+	}
+	if !cmd.Client.Holds(wanted) {
 		return nil, domain.Errorf(domain.Forbidden, "There is no contract %s that this client may export.", cmd.Contract).
 			WithNext("Use the number of a contract that your client is registered for, or Patient/$export for all of them.")
 	}

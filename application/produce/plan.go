@@ -2,6 +2,7 @@ package produce
 
 import (
 	"context"
+	"time"
 
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
@@ -26,7 +27,9 @@ func (u *UseCase) Plan(ctx context.Context, id domain.JobID) error {
 	if err != nil {
 		return err
 	}
-	s.TransactionTime = domain.TransactionTime(s.CreatedAt, complete, u.Settings.Margin)
+	if s.TransactionTime, err = domain.TransactionTime(s.CreatedAt, complete, s.Window, u.Settings.Margin); err != nil {
+		return err
+	}
 	var plans []domain.ContractPlan
 	var parts []domain.Partition
 	for _, n := range s.Contracts {
@@ -48,28 +51,37 @@ func (u *UseCase) Plan(ctx context.Context, id domain.JobID) error {
 	return u.Finish(ctx, id) // for a job without any members there is nothing left to do
 }
 
-// planContract fixes what a contract's part of the job reads and is entitled to.
+// planContract fixes what a contract's part of the job reads and is entitled to:
+// what was known at the transaction time. So the next export, which asks what
+// was known at its _since, finds exactly what this one used.
 func (u *UseCase) planContract(ctx context.Context, s domain.ExportJobState, n domain.ContractNumber) (domain.ContractPlan, error) {
 	plan := domain.ContractPlan{Contract: n}
+	var now domain.Standing
 	var events []domain.AttestationEvent
-	if err := u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
-		standing, all, err := u.checkAttested(ctx, tx, n)
-		events, plan.From = all, u.from(standing)
+	err := u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+		now, events, err = u.checkAttested(ctx, tx, n)
 		return err
-	}); err != nil {
+	})
+	if err != nil {
 		return plan, err
 	}
-	var err error
-	if plan.Enrollment, err = u.Coverage.VersionAt(ctx, n, u.Clock.Now()); err != nil || s.Window.Since.IsZero() {
+	if plan.From = u.fromAsOf(events, s.TransactionTime); plan.From.IsZero() {
+		plan.From = u.from(now) // the attestation is newer than the source is complete
+	}
+	if plan.Enrollment, err = u.Coverage.VersionAt(ctx, n, s.TransactionTime); err == nil && plan.Enrollment == 0 {
+		plan.Enrollment, err = u.Coverage.VersionAt(ctx, n, u.Clock.Now()) // the same of the first enrollment
+	}
+	if err != nil || s.Window.Since.IsZero() {
 		return plan, err
 	}
-	// What the contract was entitled to at _since, as it was known then. The
-	// export that ended there may have known a little more; then the difference
-	// comes twice rather than never.
-	known := domain.KnownAt(events, s.Window.Since)
-	plan.FromBefore = u.from(domain.StandingOn(known, domain.Today(s.Window.Since)))
+	plan.FromBefore = u.fromAsOf(events, s.Window.Since)
 	plan.Before, err = u.Coverage.VersionAt(ctx, n, s.Window.Since)
 	return plan, err
+}
+
+// fromAsOf returns the first day served by what had been recorded at t.
+func (u *UseCase) fromAsOf(events []domain.AttestationEvent, t time.Time) domain.Date {
+	return u.from(domain.StandingOn(domain.KnownAt(events, t), domain.Today(t)))
 }
 
 func (u *UseCase) from(s domain.Standing) domain.Date {

@@ -1,0 +1,102 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"cms.gov/ab2d/adapters/config"
+)
+
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func show(t *testing.T, c *config.Config) string {
+	t.Helper()
+	var out strings.Builder
+	if err := c.Show(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestFlagsCountForMoreThanVariablesAndThoseForMoreThanTheFile(t *testing.T) {
+	file := write(t, "ab2d.yaml", "lease: 1m\ndownloads: 5\nworkers: 7\n")
+	c, args, err := config.Load([]string{"--config", file, "--lease", "3m", "rest"}, []string{"AB2D_LEASE=2m", "AB2D_DOWNLOADS=4", "HOME=/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Lease.Minutes() != 3 || c.Downloads != 4 || c.Workers != 7 || c.JobsPerContract != 3 || len(args) != 1 || args[0] != "rest" {
+		t.Errorf("lease %s, downloads %d, workers %d, jobs %d, arguments %v", c.Lease, c.Downloads, c.Workers, c.JobsPerContract, args)
+	}
+	for _, line := range []string{
+		`lease +3m0s +flag --lease`, `downloads +4 +variable AB2D_DOWNLOADS`, `workers +7 +\S+ab2d.yaml:3`, `jobs-per-contract +3 +default`,
+		`database-url +sqlite:var/ab2d.db +default`,
+	} {
+		if !regexp.MustCompile(line).MatchString(show(t, c)) {
+			t.Errorf("no line %q in\n%s", line, show(t, c))
+		}
+	}
+}
+
+func TestAConfigFileCanBeNamedByAVariable(t *testing.T) {
+	c, _, err := config.Load(nil, []string{"AB2D_CONFIG=" + write(t, "ab2d.yaml", "file_life: 72h\n")})
+	if err != nil || c.FileLife.Hours() != 72 {
+		t.Fatalf("%v, %v", c, err)
+	}
+}
+
+func TestSecretsCanBeGivenAsAFileAndAreNotShown(t *testing.T) {
+	c, _, err := config.Load(nil, []string{"AB2D_DATABASE_URL_FILE=" + write(t, "url", "postgres://u:hunter2@db/ab2d\n")})
+	if err != nil || c.DatabaseURL != "postgres://u:hunter2@db/ab2d" {
+		t.Fatal(err)
+	}
+	if strings.Contains(show(t, c), "hunter2") {
+		t.Error("a password is shown")
+	}
+}
+
+func TestWhatCannotBeIsRefused(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args, environ []string
+		file          string
+		want          string
+	}{
+		"unknown flag":                       {args: []string{"--leese", "1m"}, want: "leese"},
+		"unknown variable":                   {environ: []string{"AB2D_LEESE=1m"}, want: "AB2D_LEESE is not a setting"},
+		"unknown key":                        {file: "leese: 1m\n", want: "leese is not a setting"},
+		"a list where one value belongs":     {file: "lease: [1m]\n", want: "single value"},
+		"no YAML":                            {file: "lease: [\n", want: "ab2d.yaml"},
+		"a value that does not parse":        {environ: []string{"AB2D_LEASE=soon"}, want: "AB2D_LEASE"},
+		"zero workers":                       {args: []string{"--workers", "0"}, want: "workers must be more than zero"},
+		"a share above one":                  {args: []string{"--failed-share", "2"}, want: "failed-share"},
+		"an unknown role":                    {args: []string{"--roles", "api,wroker"}, want: "wroker"},
+		"a database of another kind":         {args: []string{"--database-url", "mysql://u:hunter2@db"}, want: "database-url must be"},
+		"a sandbox open to the network":      {args: []string{"--listen", ":8080"}, want: "loopback"},
+		"production with public secrets":     {args: []string{"--mode", "production"}, want: "production refuses"},
+		"a public address that is none":      {args: []string{"--public-url", "sandbox"}, want: "public-url"},
+		"a secret file that is not there":    {environ: []string{"AB2D_DATABASE_URL_FILE=/nowhere"}, want: "AB2D_DATABASE_URL_FILE"},
+		"a file for what is not a secret":    {environ: []string{"AB2D_LEASE_FILE=/nowhere"}, want: "AB2D_LEASE_FILE is not a setting"},
+		"a date that is not in the calendar": {args: []string{"--earliest-served", "2020-02-30"}, want: "earliest-served"},
+	} {
+		args := tc.args
+		if tc.file != "" {
+			args = append(args, "--config", write(t, "ab2d.yaml", tc.file))
+		}
+		_, _, err := config.Load(args, tc.environ)
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the error shows a password: %v", name, err)
+		}
+	}
+}
