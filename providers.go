@@ -11,15 +11,12 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/wire"
 
-	"cms.gov/ab2d/adapters/clock"
 	"cms.gov/ab2d/adapters/config"
 	"cms.gov/ab2d/adapters/console"
 	"cms.gov/ab2d/adapters/entstore"
 	"cms.gov/ab2d/adapters/fiberapi"
 	"cms.gov/ab2d/adapters/filestore"
-	"cms.gov/ab2d/adapters/gzippack"
 	"cms.gov/ab2d/adapters/host"
 	"cms.gov/ab2d/adapters/riverjobs"
 	"cms.gov/ab2d/adapters/sandbox"
@@ -36,39 +33,6 @@ import (
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 	"cms.gov/ab2d/web/start"
-)
-
-// adapters is what stands behind each port. Where a port has several adapters
-// one provider below chooses by the settings, in plain words.
-var adapters = wire.NewSet(
-	provideLog, provideListener, providePublicURL,
-	provideDataLock, provideQueueFactory, provideStore,
-	wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)),
-	wire.Bind(new(ports.Coverage), new(*entstore.Store)),
-	wire.Bind(new(ports.Secrets), new(*entstore.Store)),
-	wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)),
-	provideFiles, provideScratch,
-	wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)),
-	providePopulation, provideClaims,
-	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
-)
-
-// application is the use cases, which know no platform.
-var application = wire.NewSet(
-	wire.Struct(new(access.UseCase), "*"),
-	wire.Struct(new(export.UseCase), "*"), provideExportSettings,
-	wire.Struct(new(status.UseCase), "*"),
-	wire.Struct(new(download.UseCase), "*"), provideDownloadLimits,
-	wire.Struct(new(cancel.UseCase), "*"),
-	wire.Struct(new(produce.UseCase), "*"), provideProduceSettings,
-	wire.Struct(new(retention.UseCase), "*"),
-)
-
-// process is what runs.
-var process = wire.NewSet(
-	wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
-	provideUseCases, provideAPI,
-	provideWorker, provideProcess,
 )
 
 type publicURL string

@@ -5,10 +5,56 @@ package ab2d
 import (
 	"context"
 
+	"github.com/google/wire"
+
+	"cms.gov/ab2d/adapters/clock"
 	"cms.gov/ab2d/adapters/config"
 	"cms.gov/ab2d/adapters/entstore"
+	"cms.gov/ab2d/adapters/gzippack"
 	"cms.gov/ab2d/adapters/host"
-	"github.com/google/wire"
+	"cms.gov/ab2d/adapters/sandbox"
+	"cms.gov/ab2d/adapters/sandboxauth"
+	"cms.gov/ab2d/application/access"
+	"cms.gov/ab2d/application/cancel"
+	"cms.gov/ab2d/application/download"
+	"cms.gov/ab2d/application/export"
+	"cms.gov/ab2d/application/produce"
+	"cms.gov/ab2d/application/retention"
+	"cms.gov/ab2d/application/status"
+	"cms.gov/ab2d/ports"
+)
+
+// adapters is what stands behind each port. Where a port has several adapters
+// one provider below chooses by the settings, in plain words.
+var adapters = wire.NewSet(
+	provideLog, provideListener, providePublicURL,
+	provideDataLock, provideQueueFactory, provideStore,
+	wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)),
+	wire.Bind(new(ports.Coverage), new(*entstore.Store)),
+	wire.Bind(new(ports.Secrets), new(*entstore.Store)),
+	wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)),
+	provideFiles, provideScratch,
+	wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)),
+	providePopulation, provideClaims,
+	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
+)
+
+// application is the use cases, which know no platform.
+var application = wire.NewSet(
+	wire.Struct(new(access.UseCase), "*"),
+	wire.Struct(new(export.UseCase), "*"), provideExportSettings,
+	wire.Struct(new(status.UseCase), "*"),
+	wire.Struct(new(download.UseCase), "*"), provideDownloadLimits,
+	wire.Struct(new(cancel.UseCase), "*"),
+	wire.Struct(new(produce.UseCase), "*"), provideProduceSettings,
+	wire.Struct(new(retention.UseCase), "*"),
+)
+
+// process is what runs.
+var process = wire.NewSet(
+	wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
+	provideUseCases, provideAPI,
+	provideWorker, provideProcess,
 )
 
 // Initialize puts a process together as its settings say. The returned function

@@ -13,6 +13,7 @@ import (
 	"cms.gov/ab2d/adapters/gzippack"
 	"cms.gov/ab2d/adapters/host"
 	"cms.gov/ab2d/adapters/sandbox"
+	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/application/access"
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/download"
@@ -20,7 +21,9 @@ import (
 	"cms.gov/ab2d/application/produce"
 	"cms.gov/ab2d/application/retention"
 	"cms.gov/ab2d/application/status"
+	"cms.gov/ab2d/ports"
 	"context"
+	"github.com/google/wire"
 )
 
 // Injectors from wire.go:
@@ -182,3 +185,22 @@ func InitializeMigrator(ctx context.Context, cfg *config.Config) (*entstore.Stor
 		cleanup()
 	}, nil
 }
+
+// wire.go:
+
+// adapters is what stands behind each port. Where a port has several adapters
+// one provider below chooses by the settings, in plain words.
+var adapters = wire.NewSet(
+	provideLog, provideListener, providePublicURL,
+	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideClaims,
+	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
+)
+
+// application is the use cases, which know no platform.
+var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"))
+
+// process is what runs.
+var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
+	provideUseCases, provideAPI,
+	provideWorker, provideProcess,
+)

@@ -143,3 +143,7 @@ func TestSQLiteIsDurable(t *testing.T) {
 		}
 	}
 }
+
+func sqliteFor(b *testing.B) string { return "sqlite:" + filepath.Join(b.TempDir(), "ab2d.db") }
+
+func postgresFor(b *testing.B) string { return pgtest.Empty(b) }

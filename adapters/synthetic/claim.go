@@ -108,10 +108,6 @@ type line struct {
 
 func (h *header) professional() bool { return h.kind == typeCarrier || h.kind == typeDME }
 
-func (h *header) stay() bool {
-	return h.kind == typeInpatient || h.kind == typeSNF || h.kind == typeHospice
-}
-
 // shares of the types in ten thousand, from the sizes of BFD's production
 // tables: for 100 carrier claims 20 outpatient, 7.2 DME, 1.2 inpatient, 0.7
 // home health, 0.5 SNF and 0.3 hospice.

@@ -40,7 +40,7 @@ type roleWords struct{ open, close string }
 type action uint8
 
 const (
-	actNone action = iota
+	_ action = iota // the zero action does nothing
 
 	// Values, in groups that rendering tells apart by their order: who and when.
 	actID

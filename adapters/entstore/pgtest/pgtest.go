@@ -11,48 +11,55 @@ import (
 	"cms.gov/ab2d/adapters/entstore/pgtest/server"
 )
 
-// once starts the server of this test program and makes the database that
-// others are copied from. The server goes away with the program.
-var once = sync.OnceValues(func() (*template, error) {
+// once starts the server of this test program, which goes away with it, and
+// makes the database that others are copied from.
+var once = sync.OnceValues(func() (*source, error) {
 	s, err := server.Start()
 	if err != nil {
 		return nil, err
+	}
+	if !s.Ours() {
+		return &source{server: s}, nil // a database to copy from would stay behind
 	}
 	migrated, err := s.Create(context.Background(), "")
 	if err != nil {
 		return nil, err
 	}
-	store, err := entstore.Open(context.Background(), migrated, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer store.Close()
-	if err := store.Migrate(context.Background()); err != nil {
-		return nil, err
-	}
-	return &template{server: s, migrated: migrated}, nil
+	return &source{server: s, migrated: migrated}, migrate(context.Background(), migrated)
 })
 
-type template struct {
+func migrate(ctx context.Context, url string) error {
+	store, err := entstore.Open(ctx, url, nil)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return store.Migrate(ctx)
+}
+
+// source is where databases come from.
+type source struct {
 	server   *server.Server
-	migrated string
+	migrated string // the URL of one with the schema in place, if there is one
 
 	mu sync.Mutex // Postgres copies one database at a time
 }
 
-func (tm *template) create(t testing.TB, from string) string {
+func (s *source) create(t testing.TB, from string) string {
 	t.Helper()
-	tm.mu.Lock()
-	defer tm.mu.Unlock()
-	url, err := tm.server.Create(t.Context(), from)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	url, err := s.server.Create(t.Context(), from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := tm.server.Drop(context.Background(), url); err != nil {
-			t.Log(err)
-		}
-	})
+	if !s.server.Ours() {
+		t.Cleanup(func() {
+			if err := s.server.Drop(context.Background(), url); err != nil {
+				t.Log(err)
+			}
+		})
+	}
 	return url
 }
 
@@ -60,8 +67,14 @@ func (tm *template) create(t testing.TB, from string) string {
 // place, which goes away with the test. See server.Variable for which server.
 func URL(t testing.TB) string {
 	t.Helper()
-	tm := started(t)
-	return tm.create(t, tm.migrated)
+	s := started(t)
+	url := s.create(t, s.migrated)
+	if s.migrated == "" {
+		if err := migrate(t.Context(), url); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return url
 }
 
 // Empty returns the URL of a database without any table.
@@ -70,11 +83,11 @@ func Empty(t testing.TB) string {
 	return started(t).create(t, "")
 }
 
-func started(t testing.TB) *template {
+func started(t testing.TB) *source {
 	t.Helper()
-	tm, err := once()
+	s, err := once()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tm
+	return s
 }

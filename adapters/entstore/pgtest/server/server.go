@@ -199,6 +199,10 @@ func (s *Server) ready() error {
 	}
 }
 
+// Ours reports whether Start started the server. What is made on another's has
+// to be removed again.
+func (s *Server) Ours() bool { return s.keep != nil }
+
 // Create makes a new database and returns its URL: a copy of the one that
 // the template's URL names, which nobody may be using, or an empty one without.
 func (s *Server) Create(ctx context.Context, template string) (string, error) {
@@ -241,7 +245,7 @@ func (s *Server) Drop(ctx context.Context, created string) error {
 
 // Stop stops a server that Start started and waits until it is gone.
 func (s *Server) Stop() {
-	if s.keep == nil {
+	if !s.Ours() {
 		return
 	}
 	s.keep.Close()
