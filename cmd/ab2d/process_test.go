@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -112,14 +113,31 @@ type partition struct {
 	result  string
 }
 
-// bound returns the partitions of a job whose results are bound, read past the
-// process from its database.
-func bound(t *testing.T, dir, job string) map[int]partition {
+// database opens the process's database past it, for reading.
+func database(t *testing.T, dir string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "ab2d.db")+"?mode=ro&_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return db
+}
+
+func count(t *testing.T, dir, query, job string) (n int) {
+	t.Helper()
+	db := database(t, dir)
+	defer db.Close()
+	if err := db.QueryRow(query, job).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// bound returns the partitions of a job whose results are bound, read past the
+// process from its database.
+func bound(t *testing.T, dir, job string) map[int]partition {
+	t.Helper()
+	db := database(t, dir)
 	defer db.Close()
 	rows, err := db.Query("SELECT seq, attempt, result FROM partitions WHERE job_id = ? AND state = 'done'", job)
 	if err != nil {
@@ -194,6 +212,30 @@ func TestTheDemoGoesThroughAWholeExport(t *testing.T) {
 	out, err := exec.CommandContext(patience(t), program, "demo").CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("agree with the manifest")) {
 		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// The commands of the README are run as they stand there, but for the address.
+func TestTheWalkOfTheReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "## A first export")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var commands []string
+	for _, line := range strings.Split(section, "\n") {
+		if command, ok := strings.CutPrefix(line, "    "); ok {
+			commands = append(commands, command)
+		}
+	}
+	s := start(t, t.TempDir(), "127.0.0.1:0")
+	script := strings.ReplaceAll(strings.Join(commands, "\n"), "http://127.0.0.1:8080", s.base)
+	bash := exec.CommandContext(patience(t), "bash", "-eu", "-o", "pipefail", "-c", script)
+	bash.Dir = t.TempDir()
+	out, err := bash.Output()
+	if err != nil || len(commands) < 5 || !regexp.MustCompile(`^[1-9][0-9]* S0000_0001.ndjson\n$`).Match(out) {
+		t.Errorf("%v: %q after %d lines", err, out, len(commands))
 	}
 }
 
@@ -343,9 +385,8 @@ func TestAFullDiskMakesAnExportWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, job := s.kickOff(ctx, t, "/api/v2/fhir/Group/S0001/$export")
-	until(t, "the disk to be full", func() bool {
-		var fs syscall.Statfs_t
-		return syscall.Statfs(disk, &fs) == nil && fs.Bfree < 100 && len(bound(t, dir, job)) > 0
+	until(t, "a worker to give its partition back because the disk is full", func() bool {
+		return count(t, dir, "SELECT count(*) FROM partitions WHERE state = 'open' AND attempt > 0 AND lease_token IS NULL AND job_id = ?", job) > 0
 	})
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=200m"); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,251 @@
+package eob
+
+import (
+	"bytes"
+	"embed"
+	"encoding/binary"
+	"encoding/csv"
+	"strings"
+)
+
+// This file is the second net under 42 CFR Part 2: beside the claims that the
+// source labels, those that carry a code of the lists in samhsa/ are restricted,
+// wherever in the raw claim it stands and whether or not that would leave.
+//
+// A code counts in any object that names its system:
+//
+//   - the code is the text of a member code, value, valueCode or valueString, in
+//     upper or lower case, for ICD-10 with or without the dot;
+//   - the system is the text of a member system, or url as extensions have it.
+//
+// A code of ICD-10 under no system at all counts too, as the source itself would
+// have it: nothing else that a claim calls a code is written like one.
+//
+// Such claims are rare, and a look at every object would cost more than all the
+// rest. So the scanner only notes whether any string looks like a listed code
+// (see heed), which costs it a comparison a string; only then is the claim gone
+// over again for what surrounds it (see carriesListedCode).
+
+//go:embed samhsa/*.csv
+var samhsaFiles embed.FS
+
+// codeKinds is what a code may be of, or a system may name.
+type codeKinds uint8
+
+const (
+	icd10 codeKinds = 1 << iota
+	drg
+)
+
+// codeLists are the listed codes in upper case, by their first eight bytes; all
+// are shorter.
+var codeLists = readCodeLists()
+
+func readCodeLists() map[uint64]codeKinds {
+	lists := map[uint64]codeKinds{}
+	for _, code := range firstColumn("codes-icd-10-diagnosis.csv") {
+		lists[keyOf(code)] = icd10
+		lists[keyOf(strings.Replace(code, ".", "", 1))] = icd10
+	}
+	for _, code := range firstColumn("codes-icd-10-procedure.csv") {
+		lists[keyOf(code)] = icd10
+	}
+	for _, code := range firstColumn("codes-drg.csv") {
+		lists[keyOf(strings.TrimPrefix(code, "MS-DRG "))] = drg
+	}
+	return lists
+}
+
+// firstColumn returns the codes of one list, without its heading.
+func firstColumn(file string) (codes []string) {
+	text, err := samhsaFiles.Open("samhsa/" + file)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	r := csv.NewReader(text)
+	r.TrimLeadingSpace = true
+	rows, err := r.ReadAll()
+	if err != nil {
+		panic("eob: the embedded list " + file + " is wrong: " + err.Error())
+	}
+	for _, row := range rows[1:] {
+		codes = append(codes, row[0])
+	}
+	return codes
+}
+
+// longestCode is more than the length of any listed code.
+const longestCode = 8
+
+// kindsOfCode returns the lists that have the code.
+func kindsOfCode(code []byte) codeKinds {
+	if len(code) >= longestCode {
+		return 0
+	}
+	var key uint64
+	for i, c := range code {
+		key |= uint64(upper(c)) << (8 * i)
+	}
+	return codeLists[key]
+}
+
+func upper(c byte) byte {
+	if 'a' <= c && c <= 'z' {
+		return c - ('a' - 'A')
+	}
+	return c
+}
+
+// kindsOfSystem returns what the systems of codes are of that a text names. The
+// source has written ICD-10 in several ways (http://hl7.org/fhir/sid/icd-10,
+// .../icd-10-cm, http://www.cms.gov/Medicare/Coding/ICD10), for diagnoses and
+// procedures alike, and may name a code's system by the variable that it stands
+// in. What it calls an unknown version of ICD is held to be this one, for safety.
+func kindsOfSystem(system []byte) (kinds codeKinds) {
+	folded := make([]byte, len(system))
+	for i, c := range system {
+		folded[i] = upper(c)
+	}
+	for _, name := range [...]string{"ICD-10", "ICD10", "UNKNOWN-ICD-VERSION", "DGNS_CD", "PRCDR_CD",
+		"2.16.840.1.113883.6.3", "2.16.840.1.113883.6.90", "2.16.840.1.113883.6.4"} {
+		if bytes.Contains(folded, []byte(name)) {
+			kinds |= icd10
+		}
+	}
+	for _, name := range [...]string{"CLM_DRG_CD", "MS-DRG"} {
+		if bytes.Contains(folded, []byte(name)) {
+			kinds |= drg
+		}
+	}
+	return kinds
+}
+
+// The members that hold codes, and those that name systems.
+func holdsCode(name string) bool {
+	return name == "code" || name == "value" || name == "valueCode" || name == "valueString"
+}
+
+func namesSystem(name string) bool { return name == "system" || name == "url" }
+
+// The first and second bytes of listed codes: those that go together share a bit.
+var (
+	firstOfCode  = [256]uint8{'F': 1, 'f': 1, 'R': 2, 'r': 2, 'Z': 2, 'z': 2, 'H': 4, 'h': 4, '8': 8}
+	secondOfCode = [256]uint8{'1': 1, '5': 1, '7': 2, 'Z': 4, 'z': 4, '9': 8}
+)
+
+// heed notes whether a text without escapes looks like a listed code.
+func (s *scanner) heed(text []byte) {
+	if n := len(text); 2 < n && n < longestCode && firstOfCode[text[0]]&secondOfCode[text[1]] != 0 {
+		s.suspect = s.suspect || kindsOfCode(text) != 0
+	}
+}
+
+// heedEscapes notes whether the literal that begins with x, eight bytes without
+// the quote, may hide a listed code behind an escape. It would have one there.
+func (s *scanner) heedEscapes(x uint64) {
+	b := x ^ ones*'\\'
+	s.suspect = s.suspect || (b-ones)&^b&highs != 0
+}
+
+// object is what carriesListedCode has seen of an object.
+type surroundings struct {
+	isObject bool
+	named    bool      // a system is named
+	systems  codeKinds // that are named
+	codes    codeKinds // that are held
+	bare     bool      // a member code is of ICD-10, which needs no system
+
+	name  []byte // the text before the one at hand, and
+	colon bool   // whether a colon stands between them
+}
+
+func (o *surroundings) text(text []byte) {
+	if o.isObject && o.colon {
+		switch name := string(o.name); {
+		case namesSystem(name):
+			o.named = true
+			o.systems |= kindsOfSystem(text)
+		case holdsCode(name):
+			kinds := kindsOfCode(text)
+			o.codes |= kinds
+			o.bare = o.bare || name == "code" && kinds&icd10 != 0
+		}
+	}
+	o.name, o.colon = text, false
+}
+
+func (o *surroundings) carryListedCode() bool {
+	return o.codes&o.systems != 0 || o.bare && !o.named
+}
+
+// carriesListedCode reports whether an object of raw carries a listed code. The
+// brackets of raw must match. What is dropped of a claim may be no JSON beyond
+// that, so that a member is here any two texts in a row with a colon between them.
+func carriesListedCode(raw []byte) bool {
+	nest := make([]surroundings, 1, 16)
+	for i := 0; i < len(raw); i++ {
+		in := &nest[len(nest)-1]
+		switch c := raw[i]; c {
+		case '"':
+			end := i + 1
+			for end < len(raw) && raw[end] != '"' {
+				if raw[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			in.text(unescaped(raw[i+1 : end]))
+			i = end
+		case ':':
+			in.colon = in.name != nil && !in.colon
+			if !in.colon {
+				in.name = nil
+			}
+		case '{', '[':
+			in.name, in.colon = nil, false
+			nest = append(nest, surroundings{isObject: c == '{'})
+		case '}', ']':
+			if in.carryListedCode() {
+				return true
+			}
+			nest = nest[:len(nest)-1]
+		case ' ', '\n', '\t', '\r':
+		default:
+			in.name, in.colon = nil, false
+		}
+	}
+	return false
+}
+
+// unescaped returns the text of a string as far as ASCII goes: any other
+// character stands for itself or is one byte that is not ASCII. It is empty for
+// what is no legal string.
+func unescaped(literal []byte) []byte {
+	text := make([]byte, 0, len(literal))
+	for i := 0; i < len(literal); i++ {
+		c := literal[i]
+		switch {
+		case c < 0x20:
+			return []byte{}
+		case c != '\\':
+			text = append(text, c)
+			continue
+		}
+		if i++; i == len(literal) {
+			return []byte{}
+		}
+		switch at := strings.IndexByte(`"\/bfnrt`, literal[i]); {
+		case at >= 0:
+			text = append(text, "\"\\/\b\f\n\r\t"[at])
+		case literal[i] == 'u' && hex4(literal, i+1) >= 0:
+			text = append(text, byte(min(hex4(literal, i+1), 0xFF)))
+			i += 4
+		default:
+			return []byte{}
+		}
+	}
+	return text
+}
+
+// first8 returns the eight bytes of raw from i on, which must be there.
+func first8(raw []byte, i int) uint64 { return binary.LittleEndian.Uint64(raw[i:]) }
