@@ -3,12 +3,15 @@ package ab2d
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -18,6 +21,7 @@ import (
 	"cms.gov/ab2d/adapters/fiberapi"
 	"cms.gov/ab2d/adapters/filestore"
 	"cms.gov/ab2d/adapters/host"
+	"cms.gov/ab2d/adapters/ndjson"
 	"cms.gov/ab2d/adapters/riverjobs"
 	"cms.gov/ab2d/adapters/sandbox"
 	"cms.gov/ab2d/adapters/sandboxauth"
@@ -124,7 +128,23 @@ func provideScratch(cfg *config.Config, _ dataLock) (ports.Scratch, error) {
 
 func providePopulation() *synthetic.Population { return synthetic.New(synthetic.DefaultSeed) }
 
-func provideClaims(p *synthetic.Population, clock ports.Clock) ports.Claims {
+// provideFolder opens the folder that claims come from, after indexing it if it
+// changed. It is nil when claims come from elsewhere.
+func provideFolder(ctx context.Context, cfg *config.Config, log *slog.Logger, _ dataLock) (*ndjson.Source, func(), error) {
+	if cfg.Claims != config.NDJSON {
+		return nil, func() {}, nil
+	}
+	folder, err := ndjson.Open(ctx, ndjson.Settings{Dir: cfg.ClaimsDir, IndexDir: cfg.ClaimsIndexDir(), Margin: cfg.Margin, Log: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	return folder, func() { _ = folder.Close() }, nil // it only reads
+}
+
+func provideClaims(folder *ndjson.Source, p *synthetic.Population, clock ports.Clock) ports.Claims {
+	if folder != nil {
+		return folder
+	}
 	return synthetic.NewClaims(p, clock.Now)
 }
 
@@ -151,11 +171,90 @@ func provideProduceSettings(cfg *config.Config) produce.Settings {
 // seeded is proof that the sandbox's sponsors and enrollees are there.
 type seeded struct{}
 
-func provideSeeded(ctx context.Context, cfg *config.Config, s *sandbox.Seeder) (seeded, error) {
+// provideSeeded enrolls people before the seeder runs, which leaves enrollment
+// that it finds alone.
+func provideSeeded(ctx context.Context, cfg *config.Config, s *sandbox.Seeder, folder *ndjson.Source, log *slog.Logger) (seeded, error) {
 	if cfg.Mode != config.Sandbox {
 		return seeded{}, nil
 	}
+	if err := enrollSandbox(ctx, cfg, s, folder, log); err != nil {
+		return seeded{}, err
+	}
 	return seeded{}, s.Seed(ctx)
+}
+
+// enrollSandbox makes the enrollment in force that of the folder, or again that
+// of the synthetic people where a folder's was in force before. Where nothing
+// changed there is no new version.
+func enrollSandbox(ctx context.Context, cfg *config.Config, s *sandbox.Seeder, folder *ndjson.Source, log *slog.Logger) error {
+	held, err := contractsHeld(ctx, s.Store)
+	if err != nil {
+		return err
+	}
+	if folder == nil {
+		if _, err := os.Stat(cfg.ClaimsIndexDir()); err != nil {
+			return nil // no folder was ever served from here: the seeder does it all
+		}
+		return enrollFrom(ctx, s, held, func(n domain.ContractNumber) iter.Seq2[domain.Enrollee, error] {
+			return syntheticEnrollees(s.Population, n)
+		})
+	}
+	named := folder.Contracts()
+	if len(named) == 0 {
+		log.WarnContext(ctx, "the folder of claims enrolls nobody; it needs Coverage resources or a contracts.csv", "folder", cfg.ClaimsDir)
+	}
+	for _, c := range named {
+		if !slices.Contains(held, c.Number) {
+			log.WarnContext(ctx, "a contract of the folder of claims is nobody's here", "contract", c.Number, "enrollees", c.Enrollees)
+		}
+	}
+	return enrollFrom(ctx, s, held, folder.Enrollments)
+}
+
+// contractsHeld returns the contracts of the sandbox's sponsors, and of others
+// that were added since.
+func contractsHeld(ctx context.Context, store ports.UnitOfWork) (held []domain.ContractNumber, err error) {
+	for _, row := range sandboxauth.Guide {
+		held = append(held, row.Contract)
+	}
+	err = store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		all, err := tx.Contracts.List(ctx)
+		for _, c := range all {
+			held = append(held, c.Number)
+		}
+		return err
+	})
+	slices.Sort(held)
+	return slices.Compact(held), err
+}
+
+// attested is the day on which the sandbox's sponsors attested. What is
+// enrolled first counts as known since, as the synthetic people are.
+var attested = time.Date(2019, time.November, 1, 0, 0, 0, 0, time.UTC)
+
+func enrollFrom(ctx context.Context, s *sandbox.Seeder, contracts []domain.ContractNumber, enrollees func(domain.ContractNumber) iter.Seq2[domain.Enrollee, error]) error {
+	for _, n := range contracts {
+		recorded := s.Clock.Now()
+		if v, err := s.Coverage.VersionAt(ctx, n, recorded); err != nil {
+			return err
+		} else if v == 0 {
+			recorded = attested
+		}
+		if _, err := s.Coverage.Load(ctx, n, recorded, enrollees(n)); err != nil {
+			return fmt.Errorf("enroll %s: %w", n, err)
+		}
+	}
+	return nil
+}
+
+func syntheticEnrollees(p *synthetic.Population, n domain.ContractNumber) iter.Seq2[domain.Enrollee, error] {
+	return func(yield func(domain.Enrollee, error) bool) {
+		for e := range p.Enrollees(n) {
+			if !yield(domain.Enrollee{Patient: e.Patient, Months: e.Months, IDs: e.Identifiers}, nil) {
+				return
+			}
+		}
+	}
 }
 
 func provideUseCases(access *access.UseCase, export *export.UseCase, status *status.UseCase, download *download.UseCase, cancel *cancel.UseCase) fiberapi.UseCases {

@@ -18,6 +18,7 @@ import (
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
+	"cms.gov/ab2d/application/preferences"
 	"cms.gov/ab2d/application/produce"
 	"cms.gov/ab2d/application/retention"
 	"cms.gov/ab2d/application/status"
@@ -66,4 +67,10 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 // InitializeMigrator opens the database alone.
 func InitializeMigrator(ctx context.Context, cfg *config.Config) (*entstore.Store, func(), error) {
 	panic(wire.Build(openStore, provideQueueFactory))
+}
+
+// InitializePreferences takes in what beneficiaries said about sharing.
+func InitializePreferences(ctx context.Context, cfg *config.Config) (*preferences.UseCase, func(), error) {
+	panic(wire.Build(openStore, provideQueueFactory, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)),
+		wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), wire.Struct(new(preferences.UseCase), "*")))
 }

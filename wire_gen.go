@@ -18,6 +18,7 @@ import (
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
+	"cms.gov/ab2d/application/preferences"
 	"cms.gov/ab2d/application/produce"
 	"cms.gov/ab2d/application/retention"
 	"cms.gov/ab2d/application/status"
@@ -182,6 +183,26 @@ func InitializeMigrator(ctx context.Context, cfg *config.Config) (*entstore.Stor
 		return nil, nil, err
 	}
 	return store, func() {
+		cleanup()
+	}, nil
+}
+
+// InitializePreferences takes in what beneficiaries said about sharing.
+func InitializePreferences(ctx context.Context, cfg *config.Config) (*preferences.UseCase, func(), error) {
+	queueFactory, err := provideQueueFactory(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, cleanup, err := openStore(ctx, cfg, queueFactory)
+	if err != nil {
+		return nil, nil, err
+	}
+	system := clock.System{}
+	useCase := &preferences.UseCase{
+		Store: store,
+		Clock: system,
+	}
+	return useCase, func() {
 		cleanup()
 	}, nil
 }

@@ -24,6 +24,7 @@ import (
 	"cms.gov/ab2d/ent/outputfile"
 	"cms.gov/ab2d/ent/partition"
 	"cms.gov/ab2d/ent/poll"
+	"cms.gov/ab2d/ent/preference"
 	"cms.gov/ab2d/ent/secret"
 	"cms.gov/ab2d/ent/sponsor"
 	"entgo.io/ent"
@@ -63,6 +64,8 @@ type Client struct {
 	Partition *PartitionClient
 	// Poll is the client for interacting with the Poll builders.
 	Poll *PollClient
+	// Preference is the client for interacting with the Preference builders.
+	Preference *PreferenceClient
 	// Secret is the client for interacting with the Secret builders.
 	Secret *SecretClient
 	// Sponsor is the client for interacting with the Sponsor builders.
@@ -90,6 +93,7 @@ func (c *Client) init() {
 	c.OutputFile = NewOutputFileClient(c.config)
 	c.Partition = NewPartitionClient(c.config)
 	c.Poll = NewPollClient(c.config)
+	c.Preference = NewPreferenceClient(c.config)
 	c.Secret = NewSecretClient(c.config)
 	c.Sponsor = NewSponsorClient(c.config)
 }
@@ -196,6 +200,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		OutputFile:        NewOutputFileClient(cfg),
 		Partition:         NewPartitionClient(cfg),
 		Poll:              NewPollClient(cfg),
+		Preference:        NewPreferenceClient(cfg),
 		Secret:            NewSecretClient(cfg),
 		Sponsor:           NewSponsorClient(cfg),
 	}, nil
@@ -229,6 +234,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		OutputFile:        NewOutputFileClient(cfg),
 		Partition:         NewPartitionClient(cfg),
 		Poll:              NewPollClient(cfg),
+		Preference:        NewPreferenceClient(cfg),
 		Secret:            NewSecretClient(cfg),
 		Sponsor:           NewSponsorClient(cfg),
 	}, nil
@@ -262,7 +268,7 @@ func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIClient, c.AttestationEvent, c.AuditRecord, c.Contract, c.Coverage,
 		c.Download, c.EnrollmentVersion, c.ExportJob, c.JobContract, c.OutputFile,
-		c.Partition, c.Poll, c.Secret, c.Sponsor,
+		c.Partition, c.Poll, c.Preference, c.Secret, c.Sponsor,
 	} {
 		n.Use(hooks...)
 	}
@@ -274,7 +280,7 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIClient, c.AttestationEvent, c.AuditRecord, c.Contract, c.Coverage,
 		c.Download, c.EnrollmentVersion, c.ExportJob, c.JobContract, c.OutputFile,
-		c.Partition, c.Poll, c.Secret, c.Sponsor,
+		c.Partition, c.Poll, c.Preference, c.Secret, c.Sponsor,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -307,6 +313,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Partition.mutate(ctx, m)
 	case *PollMutation:
 		return c.Poll.mutate(ctx, m)
+	case *PreferenceMutation:
+		return c.Preference.mutate(ctx, m)
 	case *SecretMutation:
 		return c.Secret.mutate(ctx, m)
 	case *SponsorMutation:
@@ -2040,6 +2048,139 @@ func (c *PollClient) mutate(ctx context.Context, m *PollMutation) (Value, error)
 	}
 }
 
+// PreferenceClient is a client for the Preference schema.
+type PreferenceClient struct {
+	config
+}
+
+// NewPreferenceClient returns a client for the Preference from the given config.
+func NewPreferenceClient(c config) *PreferenceClient {
+	return &PreferenceClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `preference.Hooks(f(g(h())))`.
+func (c *PreferenceClient) Use(hooks ...Hook) {
+	c.hooks.Preference = append(c.hooks.Preference, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `preference.Intercept(f(g(h())))`.
+func (c *PreferenceClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Preference = append(c.inters.Preference, interceptors...)
+}
+
+// Create returns a builder for creating a Preference entity.
+func (c *PreferenceClient) Create() *PreferenceCreate {
+	mutation := newPreferenceMutation(c.config, OpCreate)
+	return &PreferenceCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Preference entities.
+func (c *PreferenceClient) CreateBulk(builders ...*PreferenceCreate) *PreferenceCreateBulk {
+	return &PreferenceCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *PreferenceClient) MapCreateBulk(slice any, setFunc func(*PreferenceCreate, int)) *PreferenceCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &PreferenceCreateBulk{err: fmt.Errorf("calling to PreferenceClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*PreferenceCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &PreferenceCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Preference.
+func (c *PreferenceClient) Update() *PreferenceUpdate {
+	mutation := newPreferenceMutation(c.config, OpUpdate)
+	return &PreferenceUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *PreferenceClient) UpdateOne(_m *Preference) *PreferenceUpdateOne {
+	mutation := newPreferenceMutation(c.config, OpUpdateOne, withPreference(_m))
+	return &PreferenceUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *PreferenceClient) UpdateOneID(id int64) *PreferenceUpdateOne {
+	mutation := newPreferenceMutation(c.config, OpUpdateOne, withPreferenceID(id))
+	return &PreferenceUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Preference.
+func (c *PreferenceClient) Delete() *PreferenceDelete {
+	mutation := newPreferenceMutation(c.config, OpDelete)
+	return &PreferenceDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *PreferenceClient) DeleteOne(_m *Preference) *PreferenceDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *PreferenceClient) DeleteOneID(id int64) *PreferenceDeleteOne {
+	builder := c.Delete().Where(preference.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &PreferenceDeleteOne{builder}
+}
+
+// Query returns a query builder for Preference.
+func (c *PreferenceClient) Query() *PreferenceQuery {
+	return &PreferenceQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypePreference},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Preference entity by its id.
+func (c *PreferenceClient) Get(ctx context.Context, id int64) (*Preference, error) {
+	return c.Query().Where(preference.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *PreferenceClient) GetX(ctx context.Context, id int64) *Preference {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *PreferenceClient) Hooks() []Hook {
+	return c.hooks.Preference
+}
+
+// Interceptors returns the client interceptors.
+func (c *PreferenceClient) Interceptors() []Interceptor {
+	return c.inters.Preference
+}
+
+func (c *PreferenceClient) mutate(ctx context.Context, m *PreferenceMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&PreferenceCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&PreferenceUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&PreferenceUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&PreferenceDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Preference mutation op: %q", m.Op())
+	}
+}
+
 // SecretClient is a client for the Secret schema.
 type SecretClient struct {
 	config
@@ -2342,13 +2483,13 @@ func (c *SponsorClient) mutate(ctx context.Context, m *SponsorMutation) (Value, 
 type (
 	hooks struct {
 		APIClient, AttestationEvent, AuditRecord, Contract, Coverage, Download,
-		EnrollmentVersion, ExportJob, JobContract, OutputFile, Partition, Poll, Secret,
-		Sponsor []ent.Hook
+		EnrollmentVersion, ExportJob, JobContract, OutputFile, Partition, Poll,
+		Preference, Secret, Sponsor []ent.Hook
 	}
 	inters struct {
 		APIClient, AttestationEvent, AuditRecord, Contract, Coverage, Download,
-		EnrollmentVersion, ExportJob, JobContract, OutputFile, Partition, Poll, Secret,
-		Sponsor []ent.Interceptor
+		EnrollmentVersion, ExportJob, JobContract, OutputFile, Partition, Poll,
+		Preference, Secret, Sponsor []ent.Interceptor
 	}
 )
 

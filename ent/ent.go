@@ -21,6 +21,7 @@ import (
 	"cms.gov/ab2d/ent/outputfile"
 	"cms.gov/ab2d/ent/partition"
 	"cms.gov/ab2d/ent/poll"
+	"cms.gov/ab2d/ent/preference"
 	"cms.gov/ab2d/ent/secret"
 	"cms.gov/ab2d/ent/sponsor"
 	"entgo.io/ent"
@@ -98,6 +99,7 @@ func checkColumn(t, c string) error {
 			outputfile.Table:        outputfile.ValidColumn,
 			partition.Table:         partition.ValidColumn,
 			poll.Table:              poll.ValidColumn,
+			preference.Table:        preference.ValidColumn,
 			secret.Table:            secret.ValidColumn,
 			sponsor.Table:           sponsor.ValidColumn,
 		})

@@ -38,6 +38,8 @@ type Tx struct {
 	Partition *PartitionClient
 	// Poll is the client for interacting with the Poll builders.
 	Poll *PollClient
+	// Preference is the client for interacting with the Preference builders.
+	Preference *PreferenceClient
 	// Secret is the client for interacting with the Secret builders.
 	Secret *SecretClient
 	// Sponsor is the client for interacting with the Sponsor builders.
@@ -185,6 +187,7 @@ func (tx *Tx) init() {
 	tx.OutputFile = NewOutputFileClient(tx.config)
 	tx.Partition = NewPartitionClient(tx.config)
 	tx.Poll = NewPollClient(tx.config)
+	tx.Preference = NewPreferenceClient(tx.config)
 	tx.Secret = NewSecretClient(tx.config)
 	tx.Sponsor = NewSponsorClient(tx.config)
 }

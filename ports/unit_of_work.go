@@ -30,6 +30,7 @@ type Tx struct {
 	Contracts    Contracts
 	Clients      Clients
 	Attestations Attestations
+	Preferences  Preferences
 	Audit        Audit
 	Queue        Queue
 }

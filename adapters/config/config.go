@@ -32,6 +32,12 @@ const (
 	Console = "console"
 )
 
+// Where claims come from.
+const (
+	Synthetic = "synthetic"
+	NDJSON    = "ndjson"
+)
+
 // Config is the settings of a process. Load fills and checks it.
 type Config struct {
 	Mode        string
@@ -42,6 +48,7 @@ type Config struct {
 	Roles       string
 	Storage     string
 	Claims      string
+	ClaimsDir   string
 	Auth        string
 	Maintenance string
 	TrustProxy  string
@@ -84,7 +91,8 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.StringVar(&c.DatabaseURL, "database-url", "", "sqlite:PATH or postgres://... (default SQLite in the data directory)")
 	fs.StringVar(&c.Roles, "roles", "", "any of api,worker,console in this process (default all)")
 	fs.StringVar(&c.Storage, "storage", "file", "where finished files are kept: file")
-	fs.StringVar(&c.Claims, "claims", "synthetic", "where claims come from: synthetic")
+	fs.StringVar(&c.Claims, "claims", Synthetic, "where claims come from: synthetic, or ndjson, a folder of FHIR resources")
+	fs.StringVar(&c.ClaimsDir, "claims-dir", "", "the folder of claims=ndjson: Patient, Coverage and ExplanationOfBenefit in *.ndjson or *.ndjson.gz")
 	fs.StringVar(&c.Auth, "auth", "sandbox", "who issues tokens: sandbox")
 	fs.StringVar(&c.Maintenance, "maintenance", "", "when set, no export starts and this says why")
 	fs.StringVar(&c.TrustProxy, "trust-proxy", "", "addresses or CIDR blocks, by comma, whose X-Forwarded-For is believed")
@@ -124,6 +132,9 @@ func (c *Config) Embedded() bool { return strings.HasPrefix(c.DatabaseURL, "sqli
 // FilesDir is where the file storage keeps its files.
 func (c *Config) FilesDir() string { return filepath.Join(c.DataDir, "files") }
 
+// ClaimsIndexDir is where the index of a folder of claims is kept.
+func (c *Config) ClaimsIndexDir() string { return filepath.Join(c.DataDir, "claims-index") }
+
 // check completes what follows from other settings and refuses what cannot be.
 func (c *Config) check() error {
 	var errs []error
@@ -135,7 +146,10 @@ func (c *Config) check() error {
 	}
 	oneOf("mode", c.Mode, Sandbox, Production)
 	oneOf("storage", c.Storage, "file")
-	oneOf("claims", c.Claims, "synthetic")
+	oneOf("claims", c.Claims, Synthetic, NDJSON)
+	if (c.Claims == NDJSON) != (c.ClaimsDir != "") {
+		refuse("claims is %q and claims-dir is %q; ndjson needs a folder, and nothing else takes one", c.Claims, c.ClaimsDir)
+	}
 	oneOf("auth", c.Auth, "sandbox")
 	oneOf("log", c.Log, "debug", "info", "warn", "error")
 	if c.Roles == "" {
@@ -165,7 +179,7 @@ func (c *Config) check() error {
 		if c.Auth == "sandbox" {
 			refuse("auth is sandbox, whose credentials are public; production refuses it")
 		}
-		if c.Claims == "synthetic" {
+		if c.Claims == Synthetic {
 			refuse("claims is synthetic; production refuses made-up claims")
 		}
 	}

@@ -64,6 +64,12 @@ func connectSQLite(ctx context.Context, path string) (connection, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return connection{}, err
 	}
+	// The file holds personal data: SQLite gives its other files the mode of this one.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return connection{}, err
+	}
+	file.Close()
 	write, err := sql.Open("sqlite", sqliteName(path, url.Values{
 		"_txlock": {"immediate"}, // a transaction that will write must not find out half way that it cannot
 		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},

@@ -212,3 +212,7 @@ func mbisToText(ids []domain.MBI) string {
 func mbisFromText(s string) []domain.MBI {
 	return all(strings.Fields(s), func(id string) domain.MBI { return domain.MBI(id) })
 }
+
+func preferenceFromRow(r *ent.Preference) domain.Preference {
+	return domain.Preference{MBI: domain.MBI(r.Mbi), Shares: r.Shares, Effective: r.Effective, Recorded: r.Recorded.UTC(), Source: r.Source}
+}

@@ -64,8 +64,14 @@ func (s *Store) Close() error {
 // Do implements ports.UnitOfWork. A transaction that the database gave up in
 // favour of another is tried again; when that goes on it returns unavailable.
 func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
+	var options *sql.TxOptions
+	if s.dialect == dialect.Postgres {
+		// Each statement sees what was kept before it: whoever waited for a lock
+		// reads what the one before left, whatever the server's default is.
+		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
 	return retry(ctx, func() error {
-		tx, err := s.write.BeginTx(ctx, nil)
+		tx, err := s.write.BeginTx(ctx, options)
 		if err != nil {
 			return err
 		}
@@ -116,6 +122,7 @@ func (s *Store) within(tx *sql.Tx, readOnly bool) ports.Tx {
 		Contracts:    contracts{in},
 		Clients:      clients{in},
 		Attestations: attestations{in},
+		Preferences:  preferences{in},
 		Audit:        audit{in},
 		Queue:        s.queue(tx),
 	}

@@ -3,6 +3,7 @@ package entstore_test
 import (
 	"context"
 	"database/sql"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -130,6 +131,21 @@ func TestReopen(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// Nobody but the owner reads the file, nor those that SQLite puts beside it.
+func TestSQLiteIsPrivate(t *testing.T) {
+	url := migratedSQLite(t)
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(strings.TrimPrefix(url, "sqlite:")), "*"))
+	if err != nil || len(files) < 2 {
+		t.Fatalf("there are %v, %v", files, err)
+	}
+	for _, file := range files {
+		info, err := os.Stat(file)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %s, %v", file, info.Mode(), err)
+		}
 	}
 }
 

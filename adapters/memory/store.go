@@ -63,6 +63,7 @@ type state struct {
 	clients    map[domain.ClientID]domain.Client
 	events     []domain.AttestationEvent
 	records    []domain.AuditRecord
+	stated     []domain.Preference
 	tokens     int
 }
 
@@ -77,6 +78,7 @@ func (s state) copy() state {
 	s.clients = maps.Clone(s.clients)
 	s.events = slices.Clip(s.events)
 	s.records = slices.Clip(s.records)
+	s.stated = slices.Clip(s.stated)
 	return s
 }
 
@@ -142,6 +144,7 @@ func (s *session) ports() ports.Tx {
 		Contracts:    contracts{s},
 		Clients:      clients{s},
 		Attestations: attestations{s},
+		Preferences:  preferences{s},
 		Audit:        audit{s},
 		Queue:        scheduler{s},
 	}

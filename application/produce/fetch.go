@@ -103,6 +103,10 @@ func (p *fetcherPool) fetch(ctx context.Context, m member) *fetched {
 		p.trimmers = append(p.trimmers, t)
 	}()
 	f := &fetched{member: m, stage: s}
+	if m.optedOut {
+		f.err = s.reset() // what the stage held was another's
+		return f
+	}
 	wait := p.use.Settings.FetchBackoff
 	for try := 1; ; try++ {
 		err := p.read(ctx, f, t)

@@ -3,10 +3,12 @@ package produce
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/domain/eob"
+	"cms.gov/ab2d/ports"
 )
 
 // member is one enrollee of a partition and which of that person's claims the
@@ -15,6 +17,7 @@ type member struct {
 	domain.Enrollee
 	selection eob.Selection
 	full      bool // entitled to more than at _since, so asked for without that bound
+	optedOut  bool // asked that nothing be shared
 }
 
 // writePartition fetches the partition's members ahead, several at once, and
@@ -107,15 +110,51 @@ func (u *UseCase) enrolled(ctx context.Context, job domain.ExportJobState, plan 
 			return nil, err
 		}
 		now := domain.Entitlement{Months: e.Months, From: plan.From}
-		if !now.IsMember(asOf) {
-			continue
+		if now.IsMember(asOf) {
+			members = append(members, member{Enrollee: e, selection: eob.Selection{Patient: e.Patient, Now: now, Before: before[e.Patient],
+				Since: job.Window.Since, Through: job.Window.Through(job.TransactionTime)}})
 		}
-		m := member{Enrollee: e, selection: eob.Selection{Patient: e.Patient, Now: now, Before: before[e.Patient],
-			Since: job.Window.Since, Through: job.Window.Through(job.TransactionTime)}}
-		m.full = !m.selection.Since.IsZero() && now.ReachesBack(m.selection.Before, m.selection.Since)
-		members = append(members, m)
+	}
+	if err := u.heed(ctx, job, members); err != nil {
+		return nil, err
+	}
+	for i := range members {
+		m := &members[i]
+		m.full = !m.selection.Since.IsZero() && m.selection.Now.ReachesBack(m.selection.Before, m.selection.Since)
 	}
 	return members, nil
+}
+
+// heed marks the members who asked that nothing be shared, by what was known
+// when the job was planned or what is known now: whoever was left out at
+// planning stays out, and whoever asked since is out at once. Somebody who may
+// have been left out of the export before has not been delivered yet.
+func (u *UseCase) heed(ctx context.Context, job domain.ExportJobState, members []member) error {
+	var mbis []domain.MBI
+	for _, m := range members {
+		mbis = append(mbis, m.IDs.All()...)
+	}
+	var stated map[domain.MBI][]domain.Preference
+	if err := u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+		stated, err = tx.Preferences.Of(ctx, mbis)
+		return err
+	}); err != nil || len(stated) == 0 {
+		return err
+	}
+	now := u.Clock.Now()
+	for i := range members {
+		m := &members[i]
+		var own []domain.Preference
+		for _, mbi := range m.IDs.All() {
+			own = append(own, stated[mbi]...)
+		}
+		planned := slices.DeleteFunc(slices.Clone(own), func(p domain.Preference) bool { return p.Recorded.After(job.StartedAt) })
+		m.optedOut = !domain.SharesOn(own, domain.Today(now)) || !domain.SharesOn(planned, domain.Today(job.StartedAt))
+		if !m.selection.Since.IsZero() && domain.MayHaveBeenWithheld(own, m.selection.Since) {
+			m.selection.Before = domain.Entitlement{}
+		}
+	}
+	return nil
 }
 
 // fetched is what came of asking for one member's claims.
@@ -151,6 +190,9 @@ func (f *fetched) count(r *domain.PartitionResult) {
 	}
 	c := &r.Columns
 	switch {
+	case f.optedOut:
+		c.OptedOut++
+		return
 	case f.failure != "", f.claims == 0 && len(f.unread) > 0:
 		c.Failed++
 		return

@@ -454,6 +454,67 @@ func TestACancelledExportStopsAndLeavesNothing(t *testing.T) {
 	}
 }
 
+// refuse records that a person does or does not want claims to be shared.
+func refuse(s *site.Site, patient string, shares bool) {
+	now := s.Clock.Now()
+	s.Do(func(ctx context.Context, tx ports.Tx) error {
+		return tx.Preferences.Record(ctx, []domain.Preference{{MBI: domain.MBI("1S00E00AA" + patient), Shares: shares, Effective: domain.Today(now), Recorded: now, Source: "test"}})
+	})
+}
+
+func TestWhoeverOptsOutIsLeftOutAtOnce(t *testing.T) {
+	s := four(t)
+	done := s.Exported(site.First, everything)
+	s.Clock.Advance(time.Hour)
+	id := s.KickOff(site.First, everything)
+	for range 2 { // the plan, and the partition of the first two
+		task, _ := s.Store.Queue.Take()
+		if err := memory.Run(t.Context(), s.Produce, task); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refuse(s, "1", false) // too late for this export
+	refuse(s, "3", false)
+	asked := len(s.Claims.Asked())
+	if err := s.Drain(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, ids(t, s, id), "c1", "c2", "c4")
+	if got := s.Job(id).Accounts[0].Columns; got != (domain.Columns{Exported: 3, OptedOut: 1}) {
+		t.Errorf("columns %+v", got)
+	}
+	if n := len(s.Claims.Asked()) - asked; n != 1 {
+		t.Errorf("%d people were asked for, want only the one who shares", n)
+	}
+	want(t, ids(t, s, done.ID), "c1", "c2", "c3", "c4") // a finished file never changes
+
+	// Shared again, what was withheld comes in full.
+	s.Clock.Advance(24 * time.Hour)
+	without := s.Exported(site.First, domain.Window{Since: s.Job(id).TransactionTime})
+	want(t, ids(t, s, without.ID))
+	s.Clock.Advance(24 * time.Hour)
+	refuse(s, "3", true)
+	again := s.Exported(site.First, domain.Window{Since: without.TransactionTime})
+	want(t, ids(t, s, again.ID), "c3")
+}
+
+func TestWhoeverWasOutAtPlanningStaysOut(t *testing.T) {
+	s := four(t)
+	refuse(s, "3", false)
+	s.Clock.Advance(time.Hour)
+	id := s.KickOff(site.First, everything)
+	task, _ := s.Store.Queue.Take()
+	if err := memory.Run(t.Context(), s.Produce, task); err != nil {
+		t.Fatal(err)
+	}
+	s.Clock.Advance(time.Hour)
+	refuse(s, "3", true)
+	if err := s.Drain(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, ids(t, s, id), "c1", "c2", "c4")
+}
+
 func TestAnExportWithoutMembersIsComplete(t *testing.T) {
 	s := site.New(t)
 	if job := s.Exported(site.First, everything); job.State != domain.Successful || len(keys(t, s, job.ID)) > 0 {

@@ -29,6 +29,8 @@ type world struct {
 	delivered map[version]int // how often each version of a claim was delivered
 	since     time.Time       // the transaction time of the export before
 	before    map[string]domain.MonthSet
+	out       map[string]bool // who asked that nothing be shared
+	wavered   map[string]bool // who ever did
 }
 
 // version is one state of a claim.
@@ -66,7 +68,7 @@ func (w *world) drawClaim() (version, bool) {
 func (w *world) step() {
 	w.Clock.Advance(time.Duration(rapid.IntRange(1, 72).Draw(w.t, "hours")) * time.Hour)
 	now := w.Clock.Now()
-	switch rapid.SampledFrom([]string{"claim", "claim", "change", "join", "leave", "month"}).Draw(w.t, "event") {
+	switch rapid.SampledFrom([]string{"claim", "claim", "change", "join", "leave", "month", "opt"}).Draw(w.t, "event") {
 	case "claim":
 		w.next++
 		v := version{fmt.Sprintf("c%d", w.next), w.drawPerson(), w.drawDay("day"), now}
@@ -82,6 +84,11 @@ func (w *world) step() {
 	case "leave": // no month is taken back, there are only no more of them
 		p := w.drawPerson()
 		w.enroll(p, w.people[p].Within(0, domain.Today(now).Month()))
+	case "opt":
+		p := w.drawPerson()
+		w.out[p] = !w.out[p]
+		w.wavered[p] = true
+		refuse(w.Site, p, !w.out[p])
 	case "month":
 		p := w.drawPerson()
 		m := firstDay.Month() + domain.Month(rapid.IntRange(0, 14).Draw(w.t, "month"))
@@ -100,7 +107,8 @@ func (w *world) enroll(person string, months domain.MonthSet) {
 func (w *world) load() {
 	var all []domain.Enrollee
 	for _, id := range slices.Sorted(maps.Keys(w.people)) {
-		all = append(all, domain.Enrollee{Patient: domain.PatientID(id), Months: w.people[id]})
+		all = append(all, domain.Enrollee{Patient: domain.PatientID(id), Months: w.people[id],
+			IDs: domain.Identifiers{Historic: []domain.MBI{domain.MBI("1S00E00AA" + id)}}})
 	}
 	w.Enroll(site.First, w.Clock.Now(), all...)
 }
@@ -165,7 +173,10 @@ func (w *world) export(test *testing.T) {
 		if v.updated.After(job.TransactionTime) {
 			w.t.Fatalf("%s of %s came with an export as of %s", id, v.updated, job.TransactionTime)
 		}
-		if w.delivered[v]++; w.delivered[v] > 1 && w.before[v.patient].Has(v.date().Month()) {
+		if w.out[v.patient] {
+			w.t.Fatalf("%s of %s came, who asked that nothing be shared", id, v.patient)
+		}
+		if w.delivered[v]++; w.delivered[v] > 1 && !w.wavered[v.patient] && w.before[v.patient].Has(v.date().Month()) {
 			w.t.Fatalf("%s came again although it did not change and %s is not new", id, v.patient)
 		}
 	}
@@ -177,7 +188,8 @@ func (w *world) export(test *testing.T) {
 // comes twice is what changed, or the history of somebody who is new.
 func TestNoClaimFallsBetweenTwoExports(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := &world{Site: site.New(t), t: rt, people: map[string]domain.MonthSet{}, claims: map[string]version{}, delivered: map[version]int{}}
+		w := &world{Site: site.New(t), t: rt, people: map[string]domain.MonthSet{}, claims: map[string]version{}, delivered: map[version]int{},
+			out: map[string]bool{}, wavered: map[string]bool{}}
 		w.Produce.Settings.FailedShare = 0
 		w.enroll("1", site.Months(202501, 202503))
 		w.enroll("2", site.Months(202502, 202612))
@@ -196,7 +208,7 @@ func TestNoClaimFallsBetweenTwoExports(t *testing.T) {
 			w.delivered[w.claims[id]]++
 		}
 		for _, v := range w.claims {
-			if w.people[v.patient].Has(v.date().Month()) && w.delivered[v] == 0 {
+			if w.people[v.patient].Has(v.date().Month()) && !w.out[v.patient] && w.delivered[v] == 0 {
 				rt.Fatalf("%s of %s, updated %s, was never delivered", v.id, v.patient, v.updated)
 			}
 		}

@@ -27,8 +27,10 @@ var commands = []command{
 	{"serve", "run the API, the workers and the pages, as the roles say", serve},
 	{"demo", "a whole export in the sandbox: start, token, export, download, check, stop", demo},
 	{"migrate", "bring the database's schema up to date; with --status only show it", migrate},
+	{"preferences", "take in a file of what beneficiaries said about sharing: preferences FILE CONFIRMATION", importPreferences},
 	{"config", "show every setting, its value and where that came from", showConfig},
 	{"rules", "show what of a claim may leave: rules STU3, or rules R4", showRules},
+	{"synth", "write synthetic people and claims as NDJSON: synth R4 DIR [gzip] [split=500MB] S0000 S0001", synth},
 	{"bench", "measure whole exports of the sandbox's contracts", bench},
 	{"version", "say which build this is", showVersion},
 }
@@ -75,7 +77,7 @@ func usage(w io.Writer) {
 	fmt.Fprintln(w, "AB2D shares Medicare claims with Part D plan sponsors.\n\nUsage: ab2d COMMAND [SETTINGS]")
 	fmt.Fprintln(w)
 	for _, cmd := range commands {
-		fmt.Fprintf(w, "  %-9s %s\n", cmd.name, cmd.summary)
+		fmt.Fprintf(w, "  %-11s %s\n", cmd.name, cmd.summary)
 	}
 	fmt.Fprintln(w, "\nSettings, which AB2D_... variables and a YAML file (--config) can give too:")
 	config.Usage(w)

@@ -423,3 +423,45 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestPreferencesAreTakenInBesideARunningProcess(t *testing.T) {
+	ctx := patience(t)
+	s := start(t, t.TempDir(), "127.0.0.1:0", "--downloads", "2")
+	if err := s.signIn(ctx, sponsorOf(t, "S0000")); err != nil {
+		t.Fatal(err)
+	}
+	exported := func() (manifest, string) {
+		t.Helper()
+		m, err := s.export(ctx, "/api/v2/fhir/Group/S0000/$export")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := s.get(ctx, m.Output[0].URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m, string(body)
+	}
+	before, body := exported()
+	mbi := regexp.MustCompile(`"value":"([0-9]S[0-9A-Z]{9})"`).FindStringSubmatch(body)[1]
+	file, confirmation := filepath.Join(t.TempDir(), "preferences.txt"), filepath.Join(t.TempDir(), "confirmation.txt")
+	if err := os.WriteFile(file, []byte("HDR_BENEDATARSP20260101\n"+mbi+"N\nTRL_BENEDATARSP202601010000000001\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(ctx, program, "preferences", file, confirmation, "--data-dir", s.dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if written, err := os.ReadFile(confirmation); err != nil || !bytes.Contains(written, []byte(mbi)) || !bytes.Contains(written, []byte("NAccepted  00")) {
+		t.Errorf("confirmed %q, %v", written, err)
+	}
+	after, body := exported()
+	if strings.Contains(body, mbi) || after.Output[0].Count >= before.Output[0].Count {
+		t.Errorf("%d claims before, %d after, the person's among them: %v", before.Output[0].Count, after.Output[0].Count, strings.Contains(body, mbi))
+	}
+}

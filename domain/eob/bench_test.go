@@ -45,7 +45,7 @@ func BenchmarkStrict(b *testing.B) {
 	b.SetBytes(int64(size))
 	for b.Loop() {
 		for _, c := range claims {
-			if _, _, err := trimStrictly(rules, nil, c.compact, nil); err != nil {
+			if _, _, err := trimStrictly(rules, nil, c.compact, nil, true); err != nil {
 				b.Fatal(err)
 			}
 		}

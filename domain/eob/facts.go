@@ -43,5 +43,5 @@ type Facts struct {
 	Period      domain.Period // billablePeriod; zero when an end of it is missing
 	Patient     []byte        // the id in patient.reference, without "Patient/"
 	LastUpdated time.Time     // meta.lastUpdated; zero when there is none
-	Restricted  bool          // labelled as 42 CFR Part 2 data in meta.security
+	Restricted  bool          // 42 CFR Part 2 data, by a label in meta.security or by a listed code
 }

@@ -3,7 +3,6 @@ package eob
 import (
 	"bytes"
 	"embed"
-	"encoding/binary"
 	"encoding/csv"
 	"strings"
 )
@@ -106,8 +105,7 @@ func kindsOfSystem(system []byte) (kinds codeKinds) {
 	for i, c := range system {
 		folded[i] = upper(c)
 	}
-	for _, name := range [...]string{"ICD-10", "ICD10", "UNKNOWN-ICD-VERSION", "DGNS_CD", "PRCDR_CD",
-		"2.16.840.1.113883.6.3", "2.16.840.1.113883.6.90", "2.16.840.1.113883.6.4"} {
+	for _, name := range [...]string{"ICD-10", "ICD10", "UNKNOWN-ICD-VERSION", "DGNS_CD", "PRCDR_CD"} {
 		if bytes.Contains(folded, []byte(name)) {
 			kinds |= icd10
 		}
@@ -127,51 +125,66 @@ func holdsCode(name string) bool {
 
 func namesSystem(name string) bool { return name == "system" || name == "url" }
 
-// The first and second bytes of listed codes: those that go together share a bit.
-var (
-	firstOfCode  = [256]uint8{'F': 1, 'f': 1, 'R': 2, 'r': 2, 'Z': 2, 'z': 2, 'H': 4, 'h': 4, '8': 8}
-	secondOfCode = [256]uint8{'1': 1, '5': 1, '7': 2, 'Z': 4, 'z': 4, '9': 8}
-)
+// secondOfCode tells the bytes that listed codes have second. It is what sets them
+// apart from the names of members and from words.
+var secondOfCode = [256]bool{'1': true, '5': true, '7': true, '9': true, 'Z': true, 'z': true}
 
-// heed notes whether a text without escapes looks like a listed code.
-func (s *scanner) heed(text []byte) {
-	if n := len(text); 2 < n && n < longestCode && firstOfCode[text[0]]&secondOfCode[text[1]] != 0 {
-		s.suspect = s.suspect || kindsOfCode(text) != 0
+// heed notes whether the text raw[start:end], free of escapes, is a listed code.
+func (s *scanner) heed(start, end int) {
+	if end-start > 1 && secondOfCode[s.raw[start+1]] {
+		s.compare(start, end)
 	}
 }
 
-// heedEscapes notes whether the literal that begins with x, eight bytes without
-// the quote, may hide a listed code behind an escape. It would have one there.
+func (s *scanner) compare(start, end int) {
+	if kindsOfCode(s.raw[start:end]) != 0 {
+		s.suspect = true
+	}
+}
+
+// heedEscapes notes whether the text that begins with the eight bytes x may be a
+// listed code with an escape in it. The escape would begin in them.
 func (s *scanner) heedEscapes(x uint64) {
-	b := x ^ ones*'\\'
-	s.suspect = s.suspect || (b-ones)&^b&highs != 0
-}
-
-// object is what carriesListedCode has seen of an object.
-type surroundings struct {
-	isObject bool
-	named    bool      // a system is named
-	systems  codeKinds // that are named
-	codes    codeKinds // that are held
-	bare     bool      // a member code is of ICD-10, which needs no system
-
-	name  []byte // the text before the one at hand, and
-	colon bool   // whether a colon stands between them
-}
-
-func (o *surroundings) text(text []byte) {
-	if o.isObject && o.colon {
-		switch name := string(o.name); {
-		case namesSystem(name):
-			o.named = true
-			o.systems |= kindsOfSystem(text)
-		case holdsCode(name):
-			kinds := kindsOfCode(text)
-			o.codes |= kinds
-			o.bare = o.bare || name == "code" && kinds&icd10 != 0
-		}
+	if hasBackslash(x) {
+		s.suspect = true
 	}
-	o.name, o.colon = text, false
+}
+
+// hasBackslash reports whether one of the bytes of x is a backslash.
+func hasBackslash(x uint64) bool {
+	b := x ^ ones*'\\'
+	return (b-ones)&^b&highs != 0
+}
+
+// heedEnd is heed for a string that begins in the last bytes of a claim.
+func (s *scanner) heedEnd(i int) {
+	if n := bytes.IndexByte(s.raw[i:], '"'); n >= 0 {
+		s.heed(i, i+n)
+	}
+	if bytes.IndexByte(s.raw[i:], '\\') >= 0 {
+		s.suspect = true
+	}
+}
+
+// surroundings is what carriesListedCode has seen of an object or list.
+type surroundings struct {
+	name    string    // of the member at hand; empty when there is none
+	named   bool      // a system is named
+	systems codeKinds // that are named
+	codes   codeKinds // that are held
+	bare    bool      // a member code is of ICD-10, which needs no system
+}
+
+func (o *surroundings) value(text []byte) {
+	switch {
+	case namesSystem(o.name):
+		o.named = true
+		o.systems |= kindsOfSystem(text)
+	case holdsCode(o.name):
+		kinds := kindsOfCode(text)
+		o.codes |= kinds
+		o.bare = o.bare || o.name == "code" && kinds&icd10 != 0
+	}
 }
 
 func (o *surroundings) carryListedCode() bool {
@@ -180,41 +193,48 @@ func (o *surroundings) carryListedCode() bool {
 
 // carriesListedCode reports whether an object of raw carries a listed code. The
 // brackets of raw must match. What is dropped of a claim may be no JSON beyond
-// that, so that a member is here any two texts in a row with a colon between them.
+// that, so it goes by this: a text with a colon after it is a name, and the next
+// thing after the colon is its value.
 func carriesListedCode(raw []byte) bool {
 	nest := make([]surroundings, 1, 16)
-	for i := 0; i < len(raw); i++ {
+	for i := 0; i < len(raw); {
 		in := &nest[len(nest)-1]
-		switch c := raw[i]; c {
+		switch raw[i] {
 		case '"':
-			end := i + 1
-			for end < len(raw) && raw[end] != '"' {
-				if raw[end] == '\\' {
-					end++
-				}
-				end++
+			end := endOfString(raw, i)
+			text := unescaped(raw[i+1 : end-1])
+			if i = afterSpace(raw, end); i < len(raw) && raw[i] == ':' {
+				in.name, end = string(text), i+1
+			} else {
+				in.value(text)
+				in.name = ""
 			}
-			in.text(unescaped(raw[i+1 : end]))
-			i = end
-		case ':':
-			in.colon = in.name != nil && !in.colon
-			if !in.colon {
-				in.name = nil
-			}
+			i = afterSpace(raw, end)
+			continue
 		case '{', '[':
-			in.name, in.colon = nil, false
-			nest = append(nest, surroundings{isObject: c == '{'})
+			in.name = ""
+			nest = append(nest, surroundings{})
 		case '}', ']':
 			if in.carryListedCode() {
 				return true
 			}
 			nest = nest[:len(nest)-1]
-		case ' ', '\n', '\t', '\r':
 		default:
-			in.name, in.colon = nil, false
+			in.name = ""
 		}
+		i = afterSpace(raw, i+1)
 	}
 	return false
+}
+
+// endOfString returns where the string at raw[i] ends, which does.
+func endOfString(raw []byte, i int) int {
+	for i++; raw[i] != '"'; i++ {
+		if raw[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
 }
 
 // unescaped returns the text of a string as far as ASCII goes: any other
@@ -246,6 +266,3 @@ func unescaped(literal []byte) []byte {
 	}
 	return text
 }
-
-// first8 returns the eight bytes of raw from i on, which must be there.
-func first8(raw []byte, i int) uint64 { return binary.LittleEndian.Uint64(raw[i:]) }

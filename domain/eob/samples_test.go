@@ -75,9 +75,9 @@ func bothWays(t testing.TB, v domain.FHIRVersion, raw, mbis []byte) (out []byte,
 	t.Helper()
 	rules := compiledFor(v)
 	var s scanner
-	s.reset(raw, nil, mbis, rules.tag)
+	s.reset(raw, nil, mbis, rules.tag, true)
 	fast := s.claim(rules.root)
-	out, f, err = trimStrictly(rules, nil, raw, mbis)
+	out, f, err = trimStrictly(rules, nil, raw, mbis, true)
 	switch {
 	case fast && err != nil:
 		t.Fatalf("the scanner accepts what the strict way refuses: %v\n%q", err, raw)

@@ -30,6 +30,9 @@ type scanner struct {
 	// only the strict way understands, as an escape in a member's name.
 	unsure bool
 
+	codes   bool // the lists of codes restrict too, and
+	suspect bool // a string has been seen that may be such a code
+
 	facts      Facts
 	isClaim    bool        // resourceType has been read and is right
 	start, end domain.Date // of the billable period
@@ -72,6 +75,9 @@ func (s *scanner) claim(root *node) bool {
 	}
 	if s.start != 0 && s.end != 0 {
 		s.facts.Period = domain.Period{Start: s.start, End: s.end}
+	}
+	if s.codes && s.suspect && !s.facts.Restricted {
+		s.facts.Restricted = carriesListedCode(s.raw)
 	}
 	return s.finish()
 }
@@ -129,7 +135,7 @@ func (s *scanner) object(i int, n *node, depth int) int {
 			return failed
 		}
 		if k := n.lookup(raw, nameStart, nameEnd, key); k == nil {
-			i = endOfDropped(raw, i, depth)
+			i = s.endOfDropped(i, depth)
 		} else {
 			if seen&k.bit != 0 {
 				return failed
@@ -279,14 +285,14 @@ func (s *scanner) nested(i int, n *node, depth int) int {
 			return failed
 		}
 		if chosen == nil {
-			return endOfNest(s.raw, at, depth, '{')
+			return s.endOfNest(at, depth, '{')
 		}
 		return s.object(i+1, chosen, depth)
 	}
 	if !n.conditional {
 		return s.object(i+1, n, depth)
 	}
-	end := endOfNest(s.raw, i+1, depth, '{')
+	end := s.endOfNest(i+1, depth, '{')
 	if end < 0 || cannotMeet(s.raw[i:end], n.equals) {
 		return end
 	}
@@ -334,7 +340,7 @@ func (s *scanner) choose(i int, n *node, depth int) (chosen *node, at int) {
 			}
 			return n.cases[string(raw[i+1:end])], end + 1
 		}
-		if i = endOfDropped(raw, i, depth); i < 0 {
+		if i = s.endOfDropped(i, depth); i < 0 {
 			return nil, failed
 		}
 		if i = afterSpace(raw, i); i >= len(raw) {
@@ -447,6 +453,11 @@ func (s *scanner) leaf(i int, n *node) (end int, keep bool) {
 		end, isPlain := endOfText(raw, i+1)
 		if end < 0 {
 			return failed, false
+		}
+		if n.holdsCode {
+			if s.heed(i+1, end); !isPlain { // hardly any code has escapes in it that does not hide something
+				s.suspect = true
+			}
 		}
 		if n.role != plain {
 			if !isPlain && n.role != isSelector {
@@ -579,7 +590,7 @@ func (s *scanner) textOf(i int, name string, depth int) (text []byte, end int) {
 				text = raw[i+1 : end]
 			}
 		}
-		if i = endOfDropped(raw, i, depth); i < 0 {
+		if i = s.endOfDropped(i, depth); i < 0 {
 			return nil, failed
 		}
 		if i = afterSpace(raw, i); i >= len(raw) {
@@ -611,7 +622,7 @@ func (s *scanner) judgeType() bool {
 }
 
 // reset makes the scanner ready for another claim, and forgets the last one.
-func (s *scanner) reset(raw, out, mbis []byte, tag string) {
+func (s *scanner) reset(raw, out, mbis []byte, tag string, codes bool) {
 	clear(s.targets)
-	*s = scanner{raw: raw, out: out, mbis: mbis, tag: tag, targets: s.targets[:0]}
+	*s = scanner{raw: raw, out: out, mbis: mbis, tag: tag, codes: codes, targets: s.targets[:0]}
 }

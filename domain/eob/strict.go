@@ -73,6 +73,7 @@ type strict struct {
 	raw     []byte
 	rules   *compiled
 	mbis    []byte
+	codes   bool // the lists of codes restrict too
 	facts   Facts
 	met     bool            // the leaf that an element needs has been read
 	targets []target        // contained resources that may leave
@@ -93,7 +94,7 @@ type member struct {
 func unreadable(offset int, reason string) { panic(&UnreadableError{offset, reason}) }
 
 // trimStrictly is Trim by the strict way.
-func trimStrictly(rules *compiled, dst, raw, mbis []byte) (out []byte, f Facts, err error) {
+func trimStrictly(rules *compiled, dst, raw, mbis []byte, codes bool) (out []byte, f Facts, err error) {
 	defer func() {
 		if e := recover(); e != nil {
 			wrong, ok := e.(*UnreadableError)
@@ -103,7 +104,7 @@ func trimStrictly(rules *compiled, dst, raw, mbis []byte) (out []byte, f Facts, 
 			out, f, err = dst, Facts{}, wrong
 		}
 	}()
-	s := &strict{raw: raw, rules: rules, mbis: mbis, used: map[string]bool{}}
+	s := &strict{raw: raw, rules: rules, mbis: mbis, codes: codes, used: map[string]bool{}}
 	return append(dst, s.claim()...), s.facts, nil
 }
 
@@ -339,6 +340,80 @@ func (s *strict) decide(members []member) {
 			s.facts.Restricted = true
 		}
 	}
+	if s.codes && s.carriesListedCode() {
+		s.facts.Restricted = true
+	}
+}
+
+// token is a string, decoded, or one byte that JSON has a meaning for.
+type token struct {
+	kind byte // of a string the quote, of anything else without a meaning 0
+	text string
+}
+
+// tokens takes raw apart. What is no legal string is an empty one.
+func (s *strict) tokens() (all []token) {
+	for i := s.space(0); i < len(s.raw); i = s.space(i) {
+		t := token{kind: s.raw[i]}
+		switch {
+		case t.kind == '"':
+			end := s.skipText(i)
+			if json.Unmarshal(s.raw[i:end], &t.text) != nil {
+				t.text = ""
+			}
+			i = end - 1
+		case strings.IndexByte("{}[]:", t.kind) < 0:
+			t.kind = 0
+		}
+		all = append(all, t)
+		i++
+	}
+	return all
+}
+
+// carriesListedCode reports whether an object anywhere in raw does: see samhsa.go,
+// which goes about it another way. Each object's members are gathered, and each
+// code is held against each system.
+func (s *strict) carriesListedCode() bool {
+	nest := []map[string][]string{{}}
+	tokens := s.tokens()
+	for i, t := range tokens {
+		switch t.kind {
+		case '{', '[':
+			nest = append(nest, map[string][]string{})
+		case '}', ']':
+			if isListed(nest[len(nest)-1]) {
+				return true
+			}
+			nest = nest[:len(nest)-1]
+		case '"':
+			isName := i+1 < len(tokens) && tokens[i+1].kind == ':'
+			if !isName && i >= 2 && tokens[i-1].kind == ':' && tokens[i-2].kind == '"' {
+				o, name := nest[len(nest)-1], tokens[i-2].text
+				o[name] = append(o[name], t.text)
+			}
+		}
+	}
+	return false
+}
+
+// isListed reports whether the texts of an object's members have a listed code.
+func isListed(texts map[string][]string) bool {
+	systems := slices.Concat(texts["system"], texts["url"])
+	for _, name := range []string{"code", "value", "valueCode", "valueString"} {
+		for _, code := range texts[name] {
+			kinds := kindsOfCode([]byte(code))
+			if name == "code" && len(systems) == 0 && kinds&icd10 != 0 {
+				return true
+			}
+			for _, system := range systems {
+				if kinds&kindsOfSystem([]byte(system)) != 0 {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 func (s *strict) decideType(concept []member) {

@@ -205,16 +205,18 @@ var separates = [256]bool{
 
 // endOfDropped returns where the value at raw[i] ends that is not kept, or -1.
 // It is only seen to be balanced: strings end, brackets match, nothing is nested
-// deeper than maxDepth. depth counts the arrays and objects around it.
-func endOfDropped(raw []byte, i, depth int) int {
+// deeper than maxDepth. depth counts the arrays and objects around it. Of what
+// it skips it heeds the strings that may be listed codes.
+func (s *scanner) endOfDropped(i, depth int) int {
+	raw := s.raw
 	if i >= len(raw) {
 		return -1
 	}
 	switch meaning[raw[i]] {
 	case quote:
-		return endOfDroppedText(raw, i+1)
+		return s.endOfDroppedText(i + 1)
 	case open:
-		return endOfNest(raw, i+1, depth+1, raw[i])
+		return s.endOfNest(i+1, depth+1, raw[i])
 	}
 	start := i
 	for i < len(raw) && !separates[raw[i]] {
@@ -227,11 +229,13 @@ func endOfDropped(raw []byte, i, depth int) int {
 }
 
 // endOfNest returns where the array or object ends that opener began before
-// raw[i], as the depth'th of its line.
-func endOfNest(raw []byte, i, depth int, opener byte) int {
+// raw[i], as the depth'th of its line. Most strings in it are short, names above
+// all, so that those of less than sixteen bytes are seen to in the loop.
+func (s *scanner) endOfNest(i, depth int, opener byte) int {
 	if depth > maxDepth {
 		return -1
 	}
+	raw := s.raw
 	bottom := depth - 1
 	lo, hi := kindOf(opener), uint64(0) // one bit for each open bracket, the innermost lowest
 	for i < len(raw) {
@@ -239,9 +243,30 @@ func endOfNest(raw []byte, i, depth int, opener byte) int {
 		i++
 		switch meaning[c] {
 		case quote:
-			if i = endOfDroppedText(raw, i); i < 0 {
-				return -1
+			short, first := -1, uint64(0)
+			if i+17 <= len(raw) {
+				first = binary.LittleEndian.Uint64(raw[i:])
+				if m := quotes(first); m != 0 {
+					short = bits.TrailingZeros64(m) / 8
+				} else if m := quotes(binary.LittleEndian.Uint64(raw[i+8:])); m != 0 {
+					short = 8 + bits.TrailingZeros64(m)/8
+				}
 			}
+			switch {
+			case short < 0 || raw[i+short-1] == '\\':
+				if i = s.endOfDroppedText(i); i < 0 {
+					return -1
+				}
+				continue
+			case raw[i+short+1] == ':': // a name, which is no code
+				i += short + 2
+				continue
+			case short >= longestCode:
+				s.heedEscapes(first)
+			case secondOfCode[byte(first>>8)]:
+				s.compare(i, i+short)
+			}
+			i += short + 1
 		case open:
 			if depth++; depth > maxDepth {
 				return -1
@@ -265,20 +290,30 @@ func kindOf(c byte) uint64 { return uint64(c >> 5 & 1) }
 
 // endOfDroppedText returns where the string ends, after its quote, whose first
 // byte is raw[i], or -1 when it does not.
-func endOfDroppedText(raw []byte, i int) int {
-	first := i
-	for range 2 {
-		if i+8 > len(raw) {
-			break
-		}
-		if m := quotes(binary.LittleEndian.Uint64(raw[i:])); m != 0 {
-			i += bits.TrailingZeros64(m) / 8
-			if raw[i-1] != '\\' {
+func (s *scanner) endOfDroppedText(i int) int {
+	raw, first := s.raw, i
+	if i+8 <= len(raw) {
+		x := binary.LittleEndian.Uint64(raw[i:])
+		if m := quotes(x); m != 0 {
+			if i += bits.TrailingZeros64(m) / 8; raw[i-1] != '\\' {
+				s.heed(first, i)
 				return i + 1
 			}
+			s.heedEscapes(x)
 			return endOfEscapedText(raw, first, i)
 		}
-		i += 8
+		s.heedEscapes(x)
+		if i += 8; i+8 <= len(raw) {
+			if m := quotes(binary.LittleEndian.Uint64(raw[i:])); m != 0 {
+				if i += bits.TrailingZeros64(m) / 8; raw[i-1] != '\\' {
+					return i + 1
+				}
+				return endOfEscapedText(raw, first, i)
+			}
+			i += 8
+		}
+	} else {
+		s.heedEnd(i)
 	}
 	n := bytes.IndexByte(raw[i:], '"')
 	if n < 0 {

@@ -15,8 +15,9 @@ type node struct {
 	list bool // the value is an array of what is described here
 	leaf bool // a string, number or boolean
 
-	role   role   // of a leaf
-	equals []byte // the text of a leaf that makes the conditional element around it leave, for both
+	role      role   // of a leaf
+	holdsCode bool   // it may be a listed code
+	equals    []byte // the text of a leaf that makes the conditional element around it leave, for both
 
 	// For an object.
 	kids        []*node
@@ -177,7 +178,7 @@ func (n *node) kid(name string, list, leaf bool) (*node, error) {
 	if len(n.kids) == 64 {
 		return nil, fmt.Errorf("more than 64 members of one object are listed")
 	}
-	k := &node{name: name, key: keyOf(name), bit: 1 << len(n.kids), list: list, leaf: leaf}
+	k := &node{name: name, key: keyOf(name), bit: 1 << len(n.kids), list: list, leaf: leaf, holdsCode: leaf && holdsCode(name)}
 	n.kids = append(n.kids, k)
 	return k, nil
 }

@@ -11,13 +11,25 @@ import (
 // holds scratch space: one goroutine uses it at a time.
 type Trimmer struct {
 	rules *compiled
+	codes bool // the lists of codes restrict a claim, and not its labels alone
 	scan  scanner
 }
 
+// Option changes what a Trimmer does.
+type Option func(*Trimmer)
+
+// ByLabelsAlone lets only the source's security labels restrict a claim, for a
+// source that is known to leave out by its own code lists what they name.
+func ByLabelsAlone() Option { return func(t *Trimmer) { t.codes = false } }
+
 // NewTrimmer returns a Trimmer for claims of version v. The rules are compiled
-// once and shared.
-func NewTrimmer(v domain.FHIRVersion) *Trimmer {
-	return &Trimmer{rules: compiledFor(v)}
+// once and shared. A claim is restricted by its labels and by the lists of codes.
+func NewTrimmer(v domain.FHIRVersion, options ...Option) *Trimmer {
+	t := &Trimmer{rules: compiledFor(v), codes: true}
+	for _, o := range options {
+		o(t)
+	}
+	return t
 }
 
 // UnreadableError says that a claim cannot be read. It holds nothing of the
@@ -48,14 +60,14 @@ func (e *UnreadableError) Error() string {
 func (t *Trimmer) Trim(dst, raw, mbis []byte) (out []byte, f Facts, err error) {
 	dst = withRoom(dst, len(raw)+len(mbis)+roomForAdditions)
 	s := &t.scan
-	s.reset(raw, dst, mbis, t.rules.tag)
+	s.reset(raw, dst, mbis, t.rules.tag, t.codes)
 	readable := s.claim(t.rules.root)
 	out, f = s.out, s.facts
-	s.reset(nil, nil, nil, "") // hold on to nobody's claim
+	s.reset(nil, nil, nil, "", false) // hold on to nobody's claim
 	if readable {
 		return out, f, nil
 	}
-	return trimStrictly(t.rules, dst, raw, mbis)
+	return trimStrictly(t.rules, dst, raw, mbis, t.codes)
 }
 
 // withRoom returns b with room for n more bytes, so that nothing is allocated

@@ -372,6 +372,28 @@ var (
 			},
 		},
 	}
+	// PreferencesColumns holds the columns for the "preferences" table.
+	PreferencesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "mbi", Type: field.TypeString},
+		{Name: "shares", Type: field.TypeBool},
+		{Name: "effective", Type: field.TypeInt32},
+		{Name: "recorded", Type: field.TypeTime},
+		{Name: "source", Type: field.TypeString},
+	}
+	// PreferencesTable holds the schema information for the "preferences" table.
+	PreferencesTable = &schema.Table{
+		Name:       "preferences",
+		Columns:    PreferencesColumns,
+		PrimaryKey: []*schema.Column{PreferencesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "preference_mbi_effective_recorded_shares_source",
+				Unique:  true,
+				Columns: []*schema.Column{PreferencesColumns[1], PreferencesColumns[3], PreferencesColumns[4], PreferencesColumns[2], PreferencesColumns[5]},
+			},
+		},
+	}
 	// SecretsColumns holds the columns for the "secrets" table.
 	SecretsColumns = []*schema.Column{
 		{Name: "name", Type: field.TypeString},
@@ -409,6 +431,7 @@ var (
 		OutputFilesTable,
 		PartitionsTable,
 		PollsTable,
+		PreferencesTable,
 		SecretsTable,
 		SponsorsTable,
 	}

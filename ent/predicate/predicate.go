@@ -42,6 +42,9 @@ type Partition func(*sql.Selector)
 // Poll is the predicate function for poll builders.
 type Poll func(*sql.Selector)
 
+// Preference is the predicate function for preference builders.
+type Preference func(*sql.Selector)
+
 // Secret is the predicate function for secret builders.
 type Secret func(*sql.Selector)
 

@@ -39,6 +39,7 @@ func Stores(t *testing.T, create func(t *testing.T) Store) {
 	t.Run("Polls", func(t *testing.T) { Polls(t, create) })
 	t.Run("Registry", func(t *testing.T) { Registry(t, create) })
 	t.Run("Attestations", func(t *testing.T) { Attestations(t, create) })
+	t.Run("Preferences", func(t *testing.T) { Preferences(t, create) })
 	t.Run("Coverage", func(t *testing.T) { Coverage(t, create) })
 	t.Run("Secrets", func(t *testing.T) { Secrets(t, create) })
 	t.Run("Audit", func(t *testing.T) { Audit(t, create) })
