@@ -36,7 +36,7 @@ var adapters = wire.NewSet(
 	wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)),
 	provideFiles, provideScratch,
 	wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)),
-	providePopulation, provideClaims,
+	providePopulation, provideFolder, provideClaims,
 	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
 )
 

@@ -113,8 +113,17 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Population: population,
 		Clock:      system,
 	}
-	ab2dSeeded, err := provideSeeded(ctx, cfg, seeder)
+	source, cleanup5, err := provideFolder(ctx, cfg, logger, ab2dDataLock)
 	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	ab2dSeeded, err := provideSeeded(ctx, cfg, seeder, source, logger)
+	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -123,15 +132,17 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	app, err := provideAPI(cfg, ab2dPublicURL, useCases, issuer, logger, ab2dSeeded)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	claims := provideClaims(population, system)
+	claims := provideClaims(source, population, system)
 	scratch, err := provideScratch(cfg, ab2dDataLock)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -152,6 +163,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	worker, err := provideWorker(cfg, store, produceUseCase, logger)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -165,6 +177,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	hostProcess := provideProcess(cfg, listener, app, worker, produceUseCase, retentionUseCase, logger)
 	return hostProcess, func() {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -213,7 +226,7 @@ func InitializePreferences(ctx context.Context, cfg *config.Config) (*preference
 // one provider below chooses by the settings, in plain words.
 var adapters = wire.NewSet(
 	provideLog, provideListener, providePublicURL,
-	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideClaims,
+	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideClaims,
 	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
 )
 

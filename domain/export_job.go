@@ -190,6 +190,9 @@ func (j *ExportJob) Expire(at time.Time) error {
 	return j.move(Lapsed, Successful)
 }
 
+// Succeeded reports whether the job was complete once, whatever became of it.
+func (j *ExportJob) Succeeded() bool { return !j.s.ExpiresAt.IsZero() }
+
 // ExpiredAt reports whether the job's files are past their time at that
 // instant, whether or not anybody has marked it yet.
 func (j *ExportJob) ExpiredAt(at time.Time) bool {

@@ -28,7 +28,8 @@ type Jobs interface {
 
 // JobList finds jobs.
 type JobList interface {
-	// Find returns the jobs that match, the oldest first, at most q.Limit of them.
+	// Find returns the jobs that match, the oldest first unless q.Newest is set, at
+	// most q.Limit of them.
 	Find(ctx context.Context, q JobQuery) ([]*domain.ExportJob, error)
 }
 
@@ -36,9 +37,11 @@ type JobList interface {
 type JobQuery struct {
 	States        []domain.JobState
 	Sponsor       domain.SponsorID
+	Version       domain.FHIRVersion
 	CreatedBefore time.Time
 	ExpiresBefore time.Time
-	Limit         int // 0 is 100
+	Newest        bool // the newest first
+	Limit         int  // 0 is 100
 }
 
 // Partitions holds the partitions of jobs.
@@ -55,11 +58,12 @@ type Partitions interface {
 	// members in all, and how many partitions are still open.
 	Progress(ctx context.Context, id domain.JobID) (p domain.Progress, open int, err error)
 
-	// Reclaim returns open partitions that nobody will finish unless they are
-	// queued again, and marks them as queued now by the store's clock: those
-	// whose lease ran out, and those waiting without a lease for longer than
-	// patience. With everything set it takes all open partitions and ends
-	// their leases: for a process that knows it is alone.
+	// Reclaim returns open partitions of active jobs that nobody will finish
+	// unless they are queued again, and marks them as queued now by the store's
+	// clock: those whose lease ran out, and those waiting without a lease for
+	// longer than patience, at most limit of them. With everything set it takes
+	// all open partitions at once, whatever the limit, and ends their leases: for
+	// a process that knows it is alone.
 	Reclaim(ctx context.Context, patience time.Duration, everything bool, limit int) ([]domain.PartitionID, error)
 }
 
@@ -101,6 +105,10 @@ type OutputFiles interface {
 type Downloads interface {
 	// OfFile returns all accounts of one file.
 	OfFile(ctx context.Context, id domain.JobID, name string) ([]domain.Download, error)
+
+	// Fetched returns the names of the job's files that anybody fetched whole, in
+	// no order.
+	Fetched(ctx context.Context, id domain.JobID) ([]string, error)
 
 	// Update loads the account, a new one when there is none, so that no other
 	// unit of work changes it before this one ends, and keeps what change made

@@ -18,6 +18,10 @@ func (s downloads) OfFile(ctx context.Context, id domain.JobID, name string) ([]
 	return all(rows, downloadFromRow), err
 }
 
+func (s downloads) Fetched(ctx context.Context, id domain.JobID) ([]string, error) {
+	return s.Download.Query().Where(download.JobID(id), download.FetchesGT(0)).Unique(true).Select(download.FieldFile).Strings(ctx)
+}
+
 func (s downloads) Update(ctx context.Context, key domain.DownloadKey, change func(*domain.Download)) error {
 	// An empty account first, so that there is a row to lock: of two units of
 	// work that begin the same account, one waits here for the other.

@@ -82,6 +82,9 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 	if q.Sponsor != "" {
 		query.Where(exportjob.Sponsor(q.Sponsor))
 	}
+	if q.Version != "" {
+		query.Where(exportjob.FhirVersionEQ(q.Version))
+	}
 	if !q.CreatedBefore.IsZero() {
 		query.Where(exportjob.CreatedAtLT(kept(q.CreatedBefore)))
 	}
@@ -91,6 +94,10 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 	if q.Limit <= 0 {
 		q.Limit = listed
 	}
-	rows, err := query.Order(ent.Asc(exportjob.FieldCreatedAt, exportjob.FieldID)).Limit(q.Limit).All(ctx)
+	order := ent.Asc(exportjob.FieldCreatedAt, exportjob.FieldID)
+	if q.Newest {
+		order = ent.Desc(exportjob.FieldCreatedAt, exportjob.FieldID)
+	}
+	rows, err := query.Order(order).Limit(q.Limit).All(ctx)
 	return all(rows, jobFromRow), err
 }

@@ -25,7 +25,7 @@ func (a *api) kickOff(v domain.FHIRVersion) func(*fiber.Ctx, caller) error {
 		}
 		id, err := a.Export.Start(c.UserContext(), export.Start{
 			Client: who.client, From: who.from, Contract: contract(c), Version: v,
-			Request: a.requestURL(c), Window: asked.window,
+			Request: a.requestURL(c), Window: asked.window, SinceLast: asked.sinceLast,
 		})
 		if err != nil {
 			return err

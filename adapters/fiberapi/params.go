@@ -13,7 +13,8 @@ import (
 
 // asked is what the parameters of a kick-off ask for.
 type asked struct {
-	window domain.Window
+	window    domain.Window
+	sinceLast bool
 }
 
 // parameters are the ones that are understood. A reader gets all values that
@@ -23,6 +24,9 @@ var parameters = map[string]func(a *asked, values []string) error{
 	"_outputFormat": readOutputFormat,
 	"_since":        func(a *asked, values []string) error { return readInstant("_since", values, &a.window.Since) },
 	"_until":        func(a *asked, values []string) error { return readInstant("_until", values, &a.window.Until) },
+
+	// Ours: go on from the last export that was fetched whole.
+	"sinceLastExport": readSinceLast,
 }
 
 // refused are parameters of the standard that are not understood, beside all
@@ -78,7 +82,7 @@ func unknownParameter(name string) error {
 			WithNext(fmt.Sprintf("Write %s=%s, with the = as it is.", clip(known), url.QueryEscape(clip(value))))
 	}
 	return invalid("The parameter %s is not supported.", quoted(name)).
-		WithNext("Leave it out. The parameters _type, _outputFormat, _since and _until are supported.")
+		WithNext("Leave it out. The parameters _type, _outputFormat, _since, _until and sinceLastExport are supported.")
 }
 
 func readType(_ *asked, values []string) error {
@@ -89,6 +93,17 @@ func readType(_ *asked, values []string) error {
 					WithNext("Leave _type out, or write _type=ExplanationOfBenefit: that is the one type there is.")
 			}
 		}
+	}
+	return nil
+}
+
+func readSinceLast(a *asked, values []string) (err error) {
+	v, err := single("sinceLastExport", values)
+	if err != nil {
+		return err
+	}
+	if a.sinceLast = v == "true"; !a.sinceLast && v != "false" {
+		return invalid("The value of sinceLastExport is neither true nor false: %s.", quoted(v)).WithNext("Write sinceLastExport=true, or leave it out.")
 	}
 	return nil
 }

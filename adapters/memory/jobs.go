@@ -61,9 +61,12 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 	before := func(t, bound time.Time) bool { return bound.IsZero() || !t.IsZero() && t.Before(bound) }
 	found, err := s.find(ctx, func(j domain.ExportJobState) bool {
 		return (len(q.States) == 0 || slices.Contains(q.States, j.State)) &&
-			(q.Sponsor == "" || j.Sponsor == q.Sponsor) &&
+			(q.Sponsor == "" || j.Sponsor == q.Sponsor) && (q.Version == "" || j.Version == q.Version) &&
 			before(j.CreatedAt, q.CreatedBefore) && before(j.ExpiresAt, q.ExpiresBefore)
 	})
+	if q.Newest {
+		slices.Reverse(found)
+	}
 	limit := q.Limit
 	if limit <= 0 {
 		limit = 100

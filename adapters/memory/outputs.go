@@ -71,6 +71,19 @@ func (s downloads) OfFile(ctx context.Context, id domain.JobID, name string) ([]
 	return accounts, nil
 }
 
+func (s downloads) Fetched(ctx context.Context, id domain.JobID) ([]string, error) {
+	if err := s.reading(ctx); err != nil {
+		return nil, err
+	}
+	var names []string
+	for key, d := range s.downloads {
+		if key.Job == id && d.Fetches > 0 && !slices.Contains(names, key.File) {
+			names = append(names, key.File)
+		}
+	}
+	return names, nil
+}
+
 func (s downloads) Update(ctx context.Context, key domain.DownloadKey, change func(*domain.Download)) error {
 	if err := s.changing(ctx); err != nil {
 		return err

@@ -209,6 +209,12 @@ func (r *rendering) appendLine(b []byte, act action) []byte {
 		b = append(b, table[l.revenue%len(table)]...)
 	case actLinePlace:
 		b = append(b, r.p.words.places[l.place]...)
+	case actLinePayment:
+		if l.noncovered > 0 {
+			b = append(b, "denied"...)
+		} else {
+			b = append(b, "paid"...)
+		}
 	case actLineKind:
 		b = append(b, r.p.words.kinds[l.kind]...)
 	case actLineBetos:
@@ -309,6 +315,7 @@ func (r *rendering) nextOf(act action) bool {
 func (p *program) appendProcedure(b []byte, x *procedure, sequence int) []byte {
 	around := &p.words.procedures[x.code]
 	b = appendInt(append(b, `{"sequence":`...), uint64(sequence))
+	b = append(b, p.procedureKinds[min(sequence-1, 1)]...)
 	b = append(b, around[0]...)
 	b = append(b, calendar.text[x.day]...)
 	return append(b, around[1]...)

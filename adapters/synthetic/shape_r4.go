@@ -21,6 +21,9 @@ func r4Program(t claimType, words *fragments) *program {
 	f := &factsOf[t]
 	p := &program{words: words, links: linkWords{`,"careTeamSequence":[`, `,"diagnosisSequence":[`}, firstDiagnosis: 1}
 	p.kinds = r4DiagnosisKinds(t)
+	for i, c := range [...]code{{"principal", "Principal"}, {"other", "Other"}} {
+		p.procedureKinds[i] = `,"type":[` + concept(coding(carinCodes+"C4BBClaimProcedureType", c.code, c.text)) + `]`
+	}
 	p.roles, p.by = r4Roles(t)
 	switch {
 	case t == typePDE:
@@ -145,11 +148,19 @@ func r4Denial(variableName, reason, display string) string {
 		"reason", concept(coding(variable(variableName), reason, display)))
 }
 
+// r4PaymentStatus is what CARIN's profiles want told of a whole institutional
+// claim or drug event and of each line of a professional claim. BFD's version 2
+// does not send it; it is of the money side, so trimming takes it away.
+func r4PaymentStatus(status string) string {
+	return object("category", concept(coding(carinCodes+"C4BBAdjudicationDiscriminator", "benefitpaymentstatus", "Benefit Payment Status")),
+		"reason", concept(coding(carinCodes+"C4BBPayerAdjudicationStatus", status, "")))
+}
+
 func r4Adjudication(t claimType) string {
 	var all []string
 	switch t {
 	case typeCarrier, typeDME:
-		all = append(all, r4Denial("carr_line_rdcd_pmt_phys_astn_c", "0", "N/A"),
+		all = append(all, r4PaymentStatus("$line.payment$"), r4Denial("carr_line_rdcd_pmt_phys_astn_c", "0", "N/A"),
 			r4Amount(adjudication{"benefit", amount{"line_nch_pmt_amt", "Line NCH Medicare Payment Amount", "$line.paid$"}}, array(extCode("line_pmt_80_100_cd", "0", "80%"))))
 	case typeOutpatient, typeHHA:
 		all = append(all, r4Denial("rev_cntr_1st_ansi_cd", "CO45", ""))
@@ -308,6 +319,7 @@ func r4Institutional(t claimType, f *typeFacts) string {
 		"procedure", when("procedures", "["+each("procedure", "$procedure$")+"]"),
 		"insurance", r4Insurance(f),
 		"item", "["+each("line", r4RevenueLine(t))+"]",
+		"adjudication", array(r4PaymentStatus("paid")),
 		"total", r4Total("submitted", "clm_tot_chrg_amt", "Claim Total Charge Amount", "$charge$"),
 		"payment", object("amount", r4Money("$paid$")),
 		"benefitBalance", r4BenefitBalance(f.amounts, r4StayCounts(t)...))
@@ -393,12 +405,15 @@ func r4Drug(f *typeFacts) string {
 		"supportingInfo", array(
 			r4CarinInfo("1", "refillnum", "Refill Number", "valueQuantity", object("value", "$refill$")),
 			r4CarinInfo("2", "dayssupply", "Days Supply", "valueQuantity", object("value", "$supply$")),
-			r4Info("3", "drug_cvrg_stus_cd", "Drug Coverage Status Code", "code", concept(coding(variable("drug_cvrg_stus_cd"), "C", "Covered")))),
+			r4Info("3", "drug_cvrg_stus_cd", "Drug Coverage Status Code", "code", concept(coding(variable("drug_cvrg_stus_cd"), "C", "Covered"))),
+			r4CarinInfo("4", "dawcode", "Dispense As Written Code", "code", concept(coding(variable("daw_prod_slctn_cd"), "0", ""))),
+			r4CarinInfo("5", "refillsauthorized", "Refills Authorized", "valueQuantity", object("value", "5"))),
 		"insurance", array(object("focal", "true", "coverage", object(
 			"extension", array(extNumber("plan_cntrct_rec_id", "$contract$"), extNumber("plan_pbp_rec_num", "001")), "reference", text("Coverage/part-d-$patient$")))),
 		"item", "["+each("line", object("sequence", "1", "careTeamSequence", "[1]",
 			"productOrService", concept(coding(ndcSystem, "$drug$", "")), "servicedDate", text("$line.start$"),
 			"quantity", object("value", "$line.quantity$"), "adjudication", r4Adjudication(typePDE)))+"]",
+		"adjudication", array(r4PaymentStatus("paid")),
 		"total", r4Total("drugcost", "tot_rx_cst_amt", "Total drug cost (Part D)", "$charge$"),
 		"payment", object("date", text("$processed$")))
 	return object(m...)

@@ -21,6 +21,7 @@ type program struct {
 	roles          [prescribing + 1]roleWords
 	by             [len(specialties)]string   // what closes a performing member, by specialty
 	kinds          [reasonForVisit + 1]string // what closes a diagnosis, by kind
+	procedureKinds [2]string                  // of the first procedure and of the others
 	firstDiagnosis int
 	from2          bool // the care team counts from 2 and leaves out who referred, as BFD's STU3 does
 }
@@ -102,6 +103,7 @@ const (
 	actLineService
 	actLineRevenue
 	actLinePlace
+	actLinePayment
 	actLineKind
 	actLineBetos
 	actLineModifier
@@ -150,7 +152,7 @@ var fields = map[string]action{
 	"charge": actCharge, "paid": actPaid, "coinsurance": actCoinsurance, "deductible": actDeductible, "noncovered": actNoncovered, "allowed": actAllowed,
 	"member": actMember, "diagnosis": actDiagnosis, "procedure": actProcedure,
 	"line.number": actLineNumber, "line.team": actLineTeam, "line.diagnoses": actLineDiagnoses, "line.service": actLineService,
-	"line.revenue": actLineRevenue, "line.place": actLinePlace, "line.kind": actLineKind, "line.betos": actLineBetos,
+	"line.revenue": actLineRevenue, "line.place": actLinePlace, "line.payment": actLinePayment, "line.kind": actLineKind, "line.betos": actLineBetos,
 	"line.modifier": actLineModifier, "line.start": actLineStart, "line.end": actLineEnd, "line.quantity": actLineQuantity,
 	"line.charge": actLineCharge, "line.allowed": actLineAllowed, "line.paid": actLinePaid, "line.coinsurance": actLineCoinsurance,
 	"line.deductible": actLineDeductible, "line.noncovered": actLineNoncovered, "line.rate": actLineRate,

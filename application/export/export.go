@@ -33,6 +33,11 @@ type Start struct {
 	Version  domain.FHIRVersion
 	Request  string // the URL as it came
 	Window   domain.Window
+
+	// SinceLast takes the place of _since: what came after the sponsor's last
+	// export of the same contracts and version, all of whose data files were
+	// fetched whole. Without such an export it asks for everything.
+	SinceLast bool
 }
 
 const (
@@ -92,6 +97,9 @@ func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start) (*domain.E
 	if err := cmd.Window.Check(now); err != nil {
 		return nil, err
 	}
+	if cmd.SinceLast && !cmd.Window.Since.IsZero() {
+		return nil, domain.Errorf(domain.Invalid, "_since and sinceLastExport were both given.").WithNext("Give one of them.")
+	}
 	wanted := cmd.Client.Contracts
 	if cmd.Contract != "" {
 		wanted = []domain.ContractNumber{cmd.Contract}
@@ -110,6 +118,14 @@ func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start) (*domain.E
 	}
 	if err := u.checkRoom(ctx, tx, attested); err != nil {
 		return nil, err
+	}
+	if cmd.SinceLast {
+		if cmd.Window.Since, err = lastFetched(ctx, tx, cmd, attested); err != nil {
+			return nil, err
+		}
+		if err := cmd.Window.Check(now); err != nil {
+			return nil, err
+		}
 	}
 	return domain.NewExportJob(domain.ExportJobState{
 		ID: domain.NewJobID(), Sponsor: cmd.Client.Sponsor, Client: cmd.Client.ID, Contracts: attested, Skipped: skipped,
@@ -137,6 +153,42 @@ func attestedToday(ctx context.Context, tx ports.Tx, wanted []domain.ContractNum
 			WithNext("Have an attestor of the sponsor (CEO, CFO or COO) attest in HPMS.")
 	}
 	return attested, skipped, nil
+}
+
+// searched bounds how far back an export to go on from is looked for.
+const searched = 500
+
+// lastFetched returns the end of the sponsor's newest export of exactly these
+// contracts and this version whose data files were all fetched whole, and the
+// zero time when there is none. A job that was deleted after that counts too:
+// deleting is how a client says that it has everything.
+func lastFetched(ctx context.Context, tx ports.Tx, cmd Start, contracts []domain.ContractNumber) (time.Time, error) {
+	jobs, err := tx.JobList.Find(ctx, ports.JobQuery{Sponsor: cmd.Client.Sponsor, Version: cmd.Version, Newest: true, Limit: searched,
+		States: []domain.JobState{domain.Successful, domain.Lapsed, domain.Cancelled}})
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, j := range jobs {
+		s := j.State()
+		if !j.Succeeded() || !slices.Equal(s.Contracts, contracts) {
+			continue
+		}
+		if whole, err := fetchedWhole(ctx, tx, s.ID); err != nil || whole {
+			return s.Window.Through(s.TransactionTime), err
+		}
+	}
+	return time.Time{}, nil
+}
+
+func fetchedWhole(ctx context.Context, tx ports.Tx, id domain.JobID) (bool, error) {
+	files, err := tx.Files.OfJob(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	fetched, err := tx.Downloads.Fetched(ctx, id)
+	return !slices.ContainsFunc(files, func(f domain.OutputFile) bool {
+		return f.Kind == domain.DataFile && !slices.Contains(fetched, f.Name)
+	}), err
 }
 
 func list(numbers []domain.ContractNumber) string {

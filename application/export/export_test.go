@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"cms.gov/ab2d/adapters/memory/site"
+	"cms.gov/ab2d/application/download"
+	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/domain"
 )
 
@@ -32,6 +34,75 @@ func TestAContractHasAsManyExportsRunningAsItMay(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.KickOff(site.First, domain.Window{}) // the place is free at once
+}
+
+// fetch records that the client was sent a file of a job whole.
+func fetch(t *testing.T, s *site.Site, id domain.JobID, name string) {
+	t.Helper()
+	ask := download.Ask{Client: s.Client, From: s.Ask("", domain.Window{}).From, Job: id, Name: name, Form: domain.GzipForm}
+	f, err := s.Download.Find(t.Context(), ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Download.Sent(t.Context(), ask, f, domain.ByteRange{End: f.Stored.Bytes}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSinceTheLastExportThatWasFetchedWhole(t *testing.T) {
+	s := site.New(t)
+	s.Produce.Settings.PartitionMembers = 1 // a file a person
+	s.Enroll(site.First, site.Start.AddDate(-1, 0, 0), site.Person("1"), site.Person("2"))
+	for _, p := range []domain.PatientID{"1", "2"} {
+		s.Claims.Put(p, site.Claim("c"+string(p), string(p), "2025-05-05", site.Start.AddDate(0, -1, 0)))
+	}
+	since := func(change func(*export.Start)) time.Time {
+		t.Helper()
+		s.Clock.Advance(time.Hour)
+		ask := s.Ask(site.First, domain.Window{})
+		ask.SinceLast = true
+		if change != nil {
+			change(&ask)
+		}
+		id, err := s.Export.Start(t.Context(), ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := s.Cancel.Cancel(t.Context(), s.Client, ask.From, id); err != nil {
+				t.Fatal(err)
+			}
+		}()
+		return s.Job(id).Window.Since
+	}
+	same := func(what string, got, want time.Time) {
+		t.Helper()
+		if !got.Equal(want) {
+			t.Errorf("%s: since %s, want %s", what, got, want)
+		}
+	}
+	same("before any export", since(nil), time.Time{})
+	first := s.Exported(site.First, domain.Window{})
+	fetch(t, s, first.ID, "S0001_0001.ndjson")
+	same("one file of two fetched", since(nil), time.Time{})
+	fetch(t, s, first.ID, "S0001_0002.ndjson")
+	same("both fetched", since(nil), first.TransactionTime)
+	same("in another version", since(func(a *export.Start) { a.Version = domain.STU3 }), time.Time{})
+	same("of other contracts", since(func(a *export.Start) { a.Contract = "" }), time.Time{})
+
+	second := s.Exported(site.First, domain.Window{Until: first.TransactionTime.AddDate(0, 0, -1)})
+	fetch(t, s, second.ID, "S0001_0001.ndjson")
+	fetch(t, s, second.ID, "S0001_0002.ndjson")
+	if err := s.Cancel.Cancel(t.Context(), s.Client, s.Ask("", domain.Window{}).From, second.ID); err != nil {
+		t.Fatal(err)
+	}
+	same("the last ended at its _until, and was deleted after", since(nil), second.Window.Until)
+
+	both := s.Ask(site.First, domain.Window{Since: site.Start})
+	both.SinceLast = true
+	if _, err := s.Export.Start(t.Context(), both); domain.CodeOf(err) != domain.Invalid {
+		t.Errorf("together with _since: %v", err)
+	}
 }
 
 func TestAnExportThatMayNotStartLeavesNothingButAnAuditRecord(t *testing.T) {

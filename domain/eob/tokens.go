@@ -243,17 +243,23 @@ func (s *scanner) endOfNest(i, depth int, opener byte) int {
 		i++
 		switch meaning[c] {
 		case quote:
-			short, first := -1, uint64(0)
+			short, first := 0, uint64(0)
 			if i+17 <= len(raw) {
 				first = binary.LittleEndian.Uint64(raw[i:])
 				if m := quotes(first); m != 0 {
 					short = bits.TrailingZeros64(m) / 8
 				} else if m := quotes(binary.LittleEndian.Uint64(raw[i+8:])); m != 0 {
 					short = 8 + bits.TrailingZeros64(m)/8
+				} else {
+					s.heedEscapes(first)
+					if i = endOfLongText(raw, i, i+16); i < 0 {
+						return -1
+					}
+					continue
 				}
 			}
 			switch {
-			case short < 0 || raw[i+short-1] == '\\':
+			case short == 0 || raw[i+short-1] == '\\':
 				if i = s.endOfDroppedText(i); i < 0 {
 					return -1
 				}
@@ -315,6 +321,12 @@ func (s *scanner) endOfDroppedText(i int) int {
 	} else {
 		s.heedEnd(i)
 	}
+	return endOfLongText(raw, first, i)
+}
+
+// endOfLongText is endOfDroppedText from raw[i] on, where the string began at
+// first and has no quote between.
+func endOfLongText(raw []byte, first, i int) int {
 	n := bytes.IndexByte(raw[i:], '"')
 	if n < 0 {
 		return -1

@@ -290,6 +290,8 @@ func jobsFind(s storeTest) {
 		"one state":     {ports.JobQuery{States: []domain.JobState{domain.Successful}}, []int{1, 3}},
 		"two states":    {ports.JobQuery{States: []domain.JobState{domain.Successful, domain.Cancelled}}, []int{1, 3, 4}},
 		"sponsor":       {ports.JobQuery{Sponsor: "other"}, []int{6}},
+		"the newest":    {ports.JobQuery{Newest: true, Limit: 2}, []int{6, 5}},
+		"no R4":         {ports.JobQuery{Version: "R3"}, nil},
 		"createdBefore": {ports.JobQuery{CreatedBefore: instantAt(2)}, []int{0, 1}},
 		"expiresBefore": {ports.JobQuery{ExpiresBefore: instantAt(20 + 120)}, []int{1}},
 		"limit":         {ports.JobQuery{Limit: 2}, []int{0, 1}},

@@ -2,6 +2,7 @@ package porttest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -116,6 +117,7 @@ func Downloads(t *testing.T, create func(t *testing.T) Store) {
 	storeParts(t, create, map[string]func(storeTest){
 		"an account begins empty and comes back whole": downloadsWhole,
 		"each client and form has its own":             downloadsKeys,
+		"what was fetched whole is told":               downloadsFetched,
 		"racing updates all count":                     downloadsRacing,
 	})
 }
@@ -161,6 +163,26 @@ func downloadsWhole(s storeTest) {
 	}
 	if got := s.downloads("f"); len(got) != 1 || got[0].Sent != nil || !got[0].FetchedAt.IsZero() || got[0].Fetches != 2 {
 		s.Errorf("the accounts are %+v", got)
+	}
+}
+
+func downloadsFetched(s storeTest) {
+	for _, client := range []string{"client", "other"} {
+		whole, part := downloadKey(client, domain.GzipForm), downloadKey(client, domain.PlainForm)
+		part.File = "S0001_0002.ndjson"
+		err := errors.Join(s.updateDownload(whole, func(d *domain.Download) { d.Fetches++ }),
+			s.updateDownload(part, func(d *domain.Download) { d.Sent = []domain.ByteRange{{Start: 0, End: 9}} }))
+		if err != nil {
+			s.Fatal(err)
+		}
+	}
+	var names []string
+	s.do(func(ctx context.Context, tx ports.Tx) (err error) {
+		names, err = tx.Downloads.Fetched(ctx, downloadKey("client", domain.GzipForm).Job)
+		return err
+	})
+	if want := downloadKey("client", domain.GzipForm).File; len(names) != 1 || names[0] != want {
+		s.Errorf("fetched whole: %v, want %s", names, want)
 	}
 }
 
