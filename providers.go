@@ -67,7 +67,11 @@ func provideDataLock(cfg *config.Config) (dataLock, func(), error) {
 // provideListener listens before anything is told an address, so that a port
 // chosen by the system is known. The lock comes first: of two processes on one
 // data directory the second is told about that, not about its port.
+// A process that answers nobody listens nowhere.
 func provideListener(cfg *config.Config, _ dataLock) (net.Listener, func(), error) {
+	if !cfg.HasRole(config.API) {
+		return nil, func() {}, nil
+	}
 	l, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w; give another address with --listen", err)
@@ -76,8 +80,11 @@ func provideListener(cfg *config.Config, _ dataLock) (net.Listener, func(), erro
 }
 
 func providePublicURL(cfg *config.Config, l net.Listener) publicURL {
-	if cfg.PublicURL != "" {
+	switch {
+	case cfg.PublicURL != "":
 		return publicURL(cfg.PublicURL)
+	case l == nil:
+		return publicURL("http://" + cfg.Listen)
 	}
 	return publicURL("http://" + l.Addr().String())
 }

@@ -101,7 +101,8 @@ func benchRun(ctx context.Context, s sandboxauth.GuideSponsor) (r measured, err 
 }
 
 // startServer starts a program of ours as a sandbox and returns its address once
-// it answers. It dies with this process, whatever happens to it.
+// it answers, empty for one that only works. It dies with this process, whatever
+// happens to it.
 func startServer(ctx context.Context, program, dir string, settings ...string) (*exec.Cmd, string, error) {
 	server := exec.CommandContext(ctx, program, append([]string{"serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--log", "warn"}, settings...)...)
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -115,12 +116,13 @@ func startServer(ctx context.Context, program, dir string, settings ...string) (
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if _, address, ok := strings.Cut(lines.Text(), "Start page"); ok {
+		_, address, answers := strings.Cut(lines.Text(), "FHIR R4")
+		if answers || strings.Contains(lines.Text(), "is ready as") {
 			go func() {
 				for lines.Scan() { // the rest is for people, but the pipe must not fill
 				}
 			}()
-			return server, strings.TrimRight(strings.TrimSpace(address), "/"), nil
+			return server, strings.TrimSuffix(strings.TrimSpace(address), "/api/v2/fhir"), nil
 		}
 	}
 	return nil, "", errors.Join(errors.New("the server ended before it answered"), server.Wait())

@@ -13,13 +13,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"cms.gov/ab2d/adapters/entstore/pgtest"
 	"cms.gov/ab2d/adapters/sandboxauth"
 
+	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 )
 
@@ -362,6 +365,59 @@ func TestASecondProcessOnTheSameDataIsRefused(t *testing.T) {
 	out, err := exec.CommandContext(patience(t), program, "serve", "--data-dir", dir, "--listen", "127.0.0.1:0").CombinedOutput()
 	if err == nil || !bytes.Contains(out, []byte("another process is using "+dir)) {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// One process answers and two work, over one Postgres. One of the workers is
+// killed in the middle; the other takes its partition over once the lease is
+// over, and the files are those of a single process on its embedded database.
+func TestRolesInProcessesOfTheirOwnOverPostgres(t *testing.T) {
+	ctx := patience(t)
+	const kickOff = "/api/v1/fhir/Group/S0001/$export"
+	settings := []string{"--partition-members", "50", "--lease", "3s", "--reconcile", "200ms", "--workers", "1"}
+	alone := start(t, t.TempDir(), "127.0.0.1:0", settings...)
+	if err := alone.signIn(ctx, sponsorOf(t, "S0001")); err != nil {
+		t.Fatal(err)
+	}
+	m, err := alone.export(ctx, kickOff)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := alone.files(ctx, t, m)
+	alone.kill()
+
+	url := pgtest.URL(t)
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	done := func() (n int) {
+		if err := db.QueryRowContext(ctx, "SELECT count(*) FROM partitions WHERE state = 'done'").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	dir := t.TempDir()
+	settings = append(settings, "--database-url", url)
+	api := start(t, dir, "127.0.0.1:0", append(settings, "--roles", "api,console")...)
+	if err := api.signIn(ctx, sponsorOf(t, "S0001")); err != nil {
+		t.Fatal(err)
+	}
+	status, _ := api.kickOff(ctx, t, kickOff)
+	victim := start(t, dir, "127.0.0.1:0", append(settings, "--roles", "worker")...)
+	until(t, "a partition to be bound", func() bool { return done() > 0 })
+	victim.kill()
+	if n := done(); n >= 20 {
+		t.Fatalf("all %d partitions were bound before the worker was killed", n)
+	}
+	start(t, dir, "127.0.0.1:0", append(settings, "--roles", "worker")...)
+	m, err = api.follow(ctx, status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := api.files(ctx, t, m); !slices.Equal(got, want) {
+		t.Errorf("files\n%v\nwant\n%v", got, want)
 	}
 }
 

@@ -18,7 +18,13 @@ func serve(ctx context.Context, c *config.Config, _ []string) error {
 		return err
 	}
 	defer done()
-	return p.Run(ctx, func() { banner(os.Stdout, c, "http://"+p.Listener.Addr().String()) })
+	return p.Run(ctx, func() {
+		if p.Listener == nil {
+			fmt.Printf("AB2D %s is ready as %s; it writes %d partitions at once.\n", ab2d.Version(), c.Roles, c.Workers)
+			return
+		}
+		banner(os.Stdout, c, "http://"+p.Listener.Addr().String())
+	})
 }
 
 // banner says where everything is and what to type next.
@@ -32,9 +38,12 @@ func banner(w io.Writer, c *config.Config, listening string) {
 		return
 	}
 	s := sandboxauth.Guide[0]
+	page := ""
+	if c.HasRole(config.Console) {
+		page = "\n  Start page   " + base + "/"
+	}
 	fmt.Fprintf(w, `AB2D sandbox %s is ready. Everything in it is made up. Stop it with Ctrl-C.
-
-  Start page   %[2]s/
+%[9]s
   FHIR STU3    %[2]s/api/v1/fhir
   FHIR R4      %[2]s/api/v2/fhir
   Tokens       %[2]s%s
@@ -48,5 +57,5 @@ Next, in another terminal:
     %[2]s%[3]s | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
   curl -i -H "Authorization: Bearer $TOKEN" '%[2]s/api/v2/fhir/Group/%[6]s/$export'
 
-`, ab2d.Version(), base, sandboxauth.TokenPath, c.DataDir, s.Name, s.Contract, s.Client, s.Secret)
+`, ab2d.Version(), base, sandboxauth.TokenPath, c.DataDir, s.Name, s.Contract, s.Client, s.Secret, page)
 }

@@ -21,6 +21,9 @@ func FuzzTrim(f *testing.F) {
 		`"status":"\ud83d\ude00é","st\u0061tus":1`, `"extension":[{"valueCoding":{"code":"O"},"url":"https://bluebutton.cms.gov/resources/variables/nch_near_line_rec_ident_cd"}]`,
 		`"contained":[{"resourceType":"Organization","id":"a","name":"A"}],"provider":{"reference":"#a"}`,
 		`"billablePeriod":{"start":"2020-01-01T00:00:00Z","end":"2020-01-31"},"meta":{"lastUpdated":"2021-08-17T13:47:58.887-04:00","security":[{"code":"42CFRPart2"}]}`,
+		`"diagnosis":[{"diagnosisCodeableConcept":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10","code":"F1010"}]}}]`,
+		`"zz":[{"code":"\u0046101\u0030","display":"long enough, \"x\"","system":"http:\/\/hl7.org\/fhir\/sid\/icd-10"},{"code":"896"}]`,
+		`"item":[{"detail":[{"code":"896","url":"clm_drg_cd"}]}],"supportingInfo":[{"code":{"coding":[{"code":"897","system":"https://bluebutton.cms.gov/resources/variables/clm_drg_cd"}]}}]`,
 		`"item":[{"sequence":-1.5e+10,"careTeamSequence":[1,null,2]}],"zz":[[[{}]]]`,
 	} {
 		f.Add([]byte(claimWith(members)), true)
@@ -73,7 +76,8 @@ func TestMutatedSamples(t *testing.T) {
 }
 
 func mutated(random *rand.Rand, claim []byte) []byte {
-	tokens := []string{`"`, `{`, `}`, `[`, `]`, `,`, `:`, `\`, "\n", " ", `null`, `\u0041`, `\ud800`, "\xff", "é", `0`, `-`, `"url":`, `"id":"x"`, "\x00", `#`, `"status":"x",`, `e`}
+	tokens := []string{`"`, `{`, `}`, `[`, `]`, `,`, `:`, `\`, "\n", " ", `null`, `\u0041`, `\ud800`, "\xff", "é", `0`, `-`, `"url":`, `"id":"x"`, "\x00", `#`, `"status":"x",`, `e`,
+		`"system":"icd-10",`, `"code":"F10.10",`, `"code":"\u004610.10",`, `"F1010"`, `"code":"896","url":"clm_drg_cd",`}
 	raw := bytes.Clone(claim)
 	for range 1 + random.IntN(3) {
 		at := random.IntN(len(raw))

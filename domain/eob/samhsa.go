@@ -68,7 +68,7 @@ func firstColumn(file string) (codes []string) {
 		panic("eob: the embedded list " + file + " is wrong: " + err.Error())
 	}
 	for _, row := range rows[1:] {
-		codes = append(codes, row[0])
+		codes = append(codes, strings.TrimSpace(row[0])) // one of them ends in a space
 	}
 	return codes
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -45,6 +46,9 @@ func allCodes(t *testing.T) (codings []string) {
 	if len(diagnoses) != 447 || len(procedures) != 57 || len(groups) != 3 {
 		t.Fatalf("%d diagnoses, %d procedures, %d groups: the lists are not whole", len(diagnoses), len(procedures), len(groups))
 	}
+	checkForm(t, diagnoses, `^[A-Z]\d\d\.\d{1,3}$`)
+	checkForm(t, procedures, `^HZ[0-9A-Z]{5}$`)
+	checkForm(t, groups, `^MS-DRG \d{3}$`)
 	for _, code := range diagnoses {
 		codings = append(codings, codingOf(sidICD10CM, code), codingOf(sidICD10, strings.ReplaceAll(code, ".", "")))
 	}
@@ -56,6 +60,16 @@ func allCodes(t *testing.T) (codings []string) {
 		codings = append(codings, codingOf(drgOfBFD, code), codingOf(drgOfCARIN, code))
 	}
 	return codings
+}
+
+// checkForm sees that nothing but codes came out of a list.
+func checkForm(t *testing.T, codes []string, form string) {
+	t.Helper()
+	for _, code := range codes {
+		if !regexp.MustCompile(form).MatchString(code) {
+			t.Errorf("%q is no code", code)
+		}
+	}
 }
 
 // The places of a claim where a coding may stand, kept and dropped, of both versions.
