@@ -64,6 +64,15 @@ type Standing struct {
 	Grace     Date       // when not active: the last day to re-attest and keep DataStart
 }
 
+// From returns the first day served to a contract that stands like this: the
+// data start, but nothing before the earliest date served; zero for none.
+func (s Standing) From(earliest Date) Date {
+	if s.DataStart.IsZero() {
+		return 0
+	}
+	return max(s.DataStart, earliest)
+}
+
 // StandingOn returns how a contract stands on a date after its events. The
 // answer depends on the events and the date alone, not on the order in which
 // the events were recorded.

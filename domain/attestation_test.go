@@ -89,3 +89,85 @@ func TestStandingDoesNotDependOnTheOrderOfRecording(t *testing.T) {
 		}
 	})
 }
+
+// drawHistory draws a history without corrections.
+func drawHistory(t *rapid.T) (events []domain.AttestationEvent) {
+	kinds := []domain.AttestationKind{domain.Attest, domain.AddAttestor, domain.Lapse, domain.Remove, domain.EndUnknown, domain.Reattest}
+	for i := range rapid.IntRange(0, 10).Draw(t, "events") {
+		// Crowded enough that graces are met and missed by a day.
+		e := event(rapid.SampledFrom(kinds).Draw(t, "kind"), domain.Date(2020_02_25).AddDays(rapid.IntRange(0, 40).Draw(t, "day")+731*rapid.IntRange(0, 1).Draw(t, "later")),
+			rapid.SampledFrom([]string{"Ada", "Bo", ""}).Draw(t, "who"))
+		e.ID = fmt.Sprint(i)
+		events = append(events, e)
+	}
+	return events
+}
+
+// Looked at day by day, a standing moves only as the rules allow.
+func TestAStandingMovesOnlyAsTheRulesAllow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		events := drawHistory(t)
+		on := map[domain.Date][]domain.AttestationKind{}
+		for _, e := range events {
+			on[e.Effective] = append(on[e.Effective], e.Kind)
+		}
+		begins := func(d domain.Date) bool {
+			for _, k := range on[d] {
+				if k == domain.Attest || k == domain.AddAttestor || k == domain.Reattest {
+					return true
+				}
+			}
+			return false
+		}
+		before := domain.Standing{}
+		for d := domain.Date(2020_02_20); d < 2022_05_01; d = d.AddDays(1) {
+			now := domain.StandingOn(events, d)
+			switch {
+			case now.Active != (len(now.Attestors) > 0):
+				t.Fatalf("%v: active %v with %v", d, now.Active, now.Attestors)
+			case now.Active && !now.Grace.IsZero(), !now.Active && !now.DataStart.IsZero() && now.Grace < d.AddDays(-800):
+				t.Fatalf("%v: grace %v while active %v", d, now.Grace, now.Active)
+			case len(on[d]) == 0 && !reflect.DeepEqual(now, before):
+				t.Fatalf("%v: moved without an event from %+v to %+v", d, before, now)
+			case now.DataStart < before.DataStart:
+				t.Fatalf("%v: data starts earlier than before: %v, %v", d, now.DataStart, before.DataStart)
+			case now.DataStart != before.DataStart && (now.DataStart != d || !begins(d)):
+				t.Fatalf("%v: data starts on %v without anybody attesting", d, now.DataStart)
+			case now.DataStart != before.DataStart && !before.DataStart.IsZero() && !before.Active && d <= before.Grace && len(on[d]) == 1:
+				t.Fatalf("%v: re-attested within the grace until %v, and yet data starts anew", d, before.Grace)
+			case now.Active && !before.Active && !begins(d):
+				t.Fatalf("%v: active without anybody attesting", d)
+			case now.Active && !before.Active && d > before.Grace && now.DataStart != d:
+				t.Fatalf("%v: re-attested after the grace until %v, and data still starts on %v", d, before.Grace, now.DataStart)
+			}
+			before = now
+		}
+	})
+}
+
+// What is entitled to follows the standing: nothing that ended before the data
+// start ever leaves, whoever is enrolled.
+func TestNothingThatEndedBeforeTheDataStartIsCovered(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := domain.Date(2020_02_25).AddDays(rapid.IntRange(0, 800).Draw(t, "on"))
+		standing := domain.StandingOn(drawHistory(t), d)
+		always := domain.MonthSet("").With(domain.NewMonth(2006, 1), domain.NewMonth(2030, 12))
+		e := domain.Entitlement{Months: always, From: standing.From(domain.EarliestServed)}
+		p := domain.Period{End: domain.Date(2019_01_01).AddDays(rapid.IntRange(0, 1400).Draw(t, "end"))}
+		p.Start = p.End.AddDays(-rapid.IntRange(0, 400).Draw(t, "length"))
+		shared := !standing.DataStart.IsZero() && p.End >= standing.DataStart && p.End >= domain.EarliestServed
+		if e.Covers(p) != shared {
+			t.Fatalf("claim %v with data from %v: covered %v", p, standing.DataStart, !shared)
+		}
+	})
+}
+
+func TestTheZoneOfAClockDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		at := time.Unix(rapid.Int64Range(1577836800, 1900000000).Draw(t, "instant"), 0)
+		zone := time.FixedZone("", rapid.IntRange(-12*3600, 14*3600).Draw(t, "offset"))
+		if domain.Today(at.In(zone)) != domain.Today(at.UTC()) {
+			t.Fatalf("another day in another zone at %s", at.UTC())
+		}
+	})
+}

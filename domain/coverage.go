@@ -24,16 +24,6 @@ type Entitlement struct {
 	From   Date
 }
 
-// NewEntitlement returns the entitlement to an enrollee's claims of a contract
-// whose attestation stands as given. Nothing is entitled before the earliest
-// date served.
-func NewEntitlement(months MonthSet, standing Standing, earliest Date) Entitlement {
-	if standing.DataStart.IsZero() {
-		return Entitlement{}
-	}
-	return Entitlement{Months: months, From: max(standing.DataStart, earliest)}
-}
-
 // Covers reports whether a claim of the billable period may leave: the part of
 // the period that lies on or after the data start touches an enrolled month.
 // A period without dates, or that ends before it starts, is never covered.

@@ -66,7 +66,7 @@ func (u *UseCase) planContract(ctx context.Context, s domain.ExportJobState, n d
 		return plan, err
 	}
 	if plan.From = u.fromAsOf(events, s.TransactionTime); plan.From.IsZero() {
-		plan.From = u.from(now) // the attestation is newer than the source is complete
+		plan.From = now.From(u.Settings.EarliestServed) // the attestation is newer than the source is complete
 	}
 	if plan.Enrollment, err = u.Coverage.VersionAt(ctx, n, s.TransactionTime); err == nil && plan.Enrollment == 0 {
 		plan.Enrollment, err = u.Coverage.VersionAt(ctx, n, u.Clock.Now()) // the same of the first enrollment
@@ -81,14 +81,7 @@ func (u *UseCase) planContract(ctx context.Context, s domain.ExportJobState, n d
 
 // fromAsOf returns the first day served by what had been recorded at t.
 func (u *UseCase) fromAsOf(events []domain.AttestationEvent, t time.Time) domain.Date {
-	return u.from(domain.StandingOn(domain.KnownAt(events, t), domain.Today(t)))
-}
-
-func (u *UseCase) from(s domain.Standing) domain.Date {
-	if s.DataStart.IsZero() {
-		return 0
-	}
-	return max(s.DataStart, u.Settings.EarliestServed)
+	return domain.StandingOn(domain.KnownAt(events, t), domain.Today(t)).From(u.Settings.EarliestServed)
 }
 
 // cut counts the members of a contract and cuts them into partitions numbered
