@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -27,6 +28,7 @@ import (
 	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/adapters/scratch"
 	"cms.gov/ab2d/adapters/synthetic"
+	"cms.gov/ab2d/adapters/telemetry"
 	"cms.gov/ab2d/application/access"
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/download"
@@ -268,7 +270,26 @@ func provideUseCases(access *access.UseCase, export *export.UseCase, status *sta
 	return fiberapi.UseCases{Access: access, Export: export, Status: status, Download: download, Cancel: cancel}
 }
 
-func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, issuer *sandboxauth.Issuer, log *slog.Logger, _ seeded) (*fiber.App, error) {
+// traced is proof that the process's spans are being sent where the standard
+// variables say.
+type traced struct{}
+
+func provideTraced(ctx context.Context, log *slog.Logger) (traced, func(), error) {
+	stop, err := telemetry.Start(ctx, Version())
+	if err != nil {
+		return traced{}, nil, err
+	}
+	return traced{}, func() {
+		// The last spans get a moment, whatever ended the process.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := stop(ctx); err != nil {
+			log.Warn("sending the last spans", "error", err)
+		}
+	}, nil
+}
+
+func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, issuer *sandboxauth.Issuer, log *slog.Logger, _ seeded, _ traced) (*fiber.App, error) {
 	if !cfg.HasRole(config.API) {
 		return nil, nil
 	}
@@ -283,7 +304,8 @@ func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, issue
 		}
 	}
 	tokens := string(base) + sandboxauth.TokenPath
-	app := fiberapi.New(fiberapi.Config{PublicURL: string(base), TokenURL: tokens, Version: Version(), TrustedProxies: proxies, Log: log}, use)
+	app := fiberapi.New(fiberapi.Config{PublicURL: string(base), TokenURL: tokens, Version: Version(), TrustedProxies: proxies, Log: log,
+		Around: telemetry.Requests()}, use)
 	issuer.Mount(app)
 	if cfg.HasRole(config.Console) && cfg.Mode == config.Sandbox {
 		console.MountStart(app, startPage(string(base), tokens))
@@ -308,11 +330,11 @@ func provideQueueFactory(cfg *config.Config) (entstore.QueueFactory, error) {
 // provideWorker returns no worker for a process that does no jobs. A job waits
 // for nobody, so a stopping worker gets half the drain to end its partitions,
 // and what it cannot end is given back.
-func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseCase, log *slog.Logger) (host.Worker, error) {
+func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseCase, log *slog.Logger, _ traced) (host.Worker, error) {
 	if !cfg.HasRole(config.Worker) {
 		return nil, nil
 	}
-	return riverjobs.NewWorker(cfg.DatabaseURL, store.DB(), jobs,
+	return riverjobs.NewWorker(cfg.DatabaseURL, store.DB(), telemetry.NewTasks(jobs),
 		riverjobs.Settings{Partitions: cfg.Workers, StopWithin: cfg.Drain / 2, Logger: log})
 }
 

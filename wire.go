@@ -54,7 +54,7 @@ var application = wire.NewSet(
 // process is what runs.
 var process = wire.NewSet(
 	wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
-	provideUseCases, provideAPI,
+	provideTraced, provideUseCases, provideAPI,
 	provideWorker, provideProcess,
 )
 

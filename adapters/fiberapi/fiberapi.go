@@ -35,6 +35,9 @@ type Config struct {
 
 	Log *slog.Logger // slog.Default() if nil
 
+	// Around goes around every request on the app, as tracing does; nil for none.
+	Around fiber.Handler
+
 	// Elsewhere renders errors of requests outside the FHIR API on the same
 	// app, such as the console's; nil for an OperationOutcome there too.
 	Elsewhere fiber.ErrorHandler
@@ -98,6 +101,9 @@ func New(cfg Config, use UseCases) *fiber.App {
 	server.CloseOnShutdown = true // an idle connection would hold up the shutdown
 	server.Handler = a.knownMethods(app, server.Handler)
 
+	if cfg.Around != nil {
+		app.Use(cfg.Around)
+	}
 	app.Use(a.edge)
 	for version, path := range versions {
 		a.route(app.Group(path, a.deadline), version)
