@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -204,7 +203,7 @@ func enrollSandbox(ctx context.Context, cfg *config.Config, s *sandbox.Seeder, f
 		if _, err := os.Stat(cfg.ClaimsIndexDir()); err != nil {
 			return nil // no folder was ever served from here: the seeder does it all
 		}
-		return enrollFrom(ctx, s, held, func(n domain.ContractNumber) iter.Seq2[domain.Enrollee, error] {
+		return enrollFrom(ctx, s, held, s.Clock.Now(), func(n domain.ContractNumber) iter.Seq2[domain.Enrollee, error] {
 			return syntheticEnrollees(s.Population, n)
 		})
 	}
@@ -217,7 +216,7 @@ func enrollSandbox(ctx context.Context, cfg *config.Config, s *sandbox.Seeder, f
 			log.WarnContext(ctx, "a contract of the folder of claims is nobody's here", "contract", c.Number, "enrollees", c.Enrollees)
 		}
 	}
-	return enrollFrom(ctx, s, held, folder.Enrollments)
+	return enrollFrom(ctx, s, held, folder.AsOf(), folder.Enrollments)
 }
 
 // contractsHeld returns the contracts of the sandbox's sponsors, and of others
@@ -241,13 +240,24 @@ func contractsHeld(ctx context.Context, store ports.UnitOfWork) (held []domain.C
 // enrolled first counts as known since, as the synthetic people are.
 var attested = time.Date(2019, time.November, 1, 0, 0, 0, 0, time.UTC)
 
-func enrollFrom(ctx context.Context, s *sandbox.Seeder, contracts []domain.ContractNumber, enrollees func(domain.ContractNumber) iter.Seq2[domain.Enrollee, error]) error {
+// enrollFrom records changes as known at asOf: a folder's own time, since its
+// exports are of that time. Where something was recorded later, or that time is
+// still to come, it is the present.
+func enrollFrom(ctx context.Context, s *sandbox.Seeder, contracts []domain.ContractNumber, asOf time.Time, enrollees func(domain.ContractNumber) iter.Seq2[domain.Enrollee, error]) error {
 	for _, n := range contracts {
 		recorded := s.Clock.Now()
-		if v, err := s.Coverage.VersionAt(ctx, n, recorded); err != nil {
+		last, err := s.Coverage.VersionAt(ctx, n, recorded)
+		if err != nil {
 			return err
-		} else if v == 0 {
+		}
+		then, err := s.Coverage.VersionAt(ctx, n, asOf)
+		if err != nil {
+			return err
+		}
+		if last == 0 {
 			recorded = attested
+		} else if last == then && asOf.Before(recorded) {
+			recorded = asOf
 		}
 		if _, err := s.Coverage.Load(ctx, n, recorded, enrollees(n)); err != nil {
 			return fmt.Errorf("enroll %s: %w", n, err)

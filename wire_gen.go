@@ -130,8 +130,18 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	app, err := provideAPI(cfg, ab2dPublicURL, useCases, issuer, logger, ab2dSeeded)
+	ab2dTraced, cleanup6, err := provideTraced(ctx, logger)
 	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	app, err := provideAPI(cfg, ab2dPublicURL, useCases, issuer, logger, ab2dSeeded, ab2dTraced)
+	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -142,6 +152,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	claims := provideClaims(source, population, system)
 	scratch, err := provideScratch(cfg, ab2dDataLock)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -161,8 +172,9 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Log:      logger,
 		Settings: produceSettings,
 	}
-	worker, err := provideWorker(cfg, store, produceUseCase, logger)
+	worker, err := provideWorker(cfg, store, produceUseCase, logger, ab2dTraced)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -177,6 +189,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	hostProcess := provideProcess(cfg, listener, app, worker, produceUseCase, retentionUseCase, logger)
 	return hostProcess, func() {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -235,6 +248,6 @@ var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct
 
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
-	provideUseCases, provideAPI,
+	provideTraced, provideUseCases, provideAPI,
 	provideWorker, provideProcess,
 )

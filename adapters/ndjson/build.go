@@ -21,7 +21,8 @@ import (
 // builder reads a folder through once and writes its index.
 type builder struct {
 	ctx   context.Context
-	dir   string // the folder
+	past  time.Time // what the folder vouched for before; zero for nothing
+	dir   string    // the folder
 	index string // the index's own folder
 	run   int    // bytes that a sorter holds
 	log   *slog.Logger
@@ -57,6 +58,10 @@ func (b *builder) build(files []sourceFile, name string) (err error) {
 		if err := b.readFile(i, f); err != nil {
 			return err
 		}
+	}
+	b.catalog.CompleteThrough = b.catalog.newest()
+	if !b.catalog.CompleteThrough.After(b.past) {
+		b.catalog.CompleteThrough = b.past.Add(time.Millisecond)
 	}
 	if err := b.readContracts(files); err != nil {
 		return err
@@ -196,7 +201,7 @@ func (b *builder) readContracts(files []sourceFile) error {
 	if i < 0 {
 		return nil
 	}
-	last := domain.DateOf(b.catalog.completeThrough().UTC()).Month()
+	last := domain.DateOf(b.catalog.CompleteThrough).Month()
 	return readContracts(b.path(files[i]), last, func(line int, patient []byte, n domain.ContractNumber, months domain.MonthSet) error {
 		return b.enroll(patient, n, months, uint64(i)<<40|uint64(line))
 	})

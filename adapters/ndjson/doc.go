@@ -34,10 +34,15 @@
 // its claims: the times of files tell when somebody copied them, and a claim
 // updated before a file was copied may still come with the next one. So claims
 // that are added later reach exports with _since as long as they were updated
-// after everything that was there, which is how loads come. An export with a
-// _since beyond that waits until the folder has newer claims. A folder of
-// claims without any time of update is complete through the time of its newest
-// file.
+// after everything that was there, which is how loads come. A folder that
+// changed without a newer claim, as when somebody was enrolled, is complete
+// through a millisecond more than before, so that an export after the change
+// differs in time from one before it, and who is new since then is known. A
+// folder of claims without any time of update begins with the time of its
+// newest file.
+//
+// An export with a _since beyond all this waits until the folder has newer
+// claims: give the transactionTime of the export before, as always.
 //
 // # The index
 //

@@ -28,6 +28,8 @@ type catalog struct {
 	Format    int                                 `json:"format"`
 	Files     []indexedFile                       `json:"files"`
 	Modified  time.Time                           `json:"modified"` // the newest of the files
+	// CompleteThrough is later in each index than in the one before it.
+	CompleteThrough time.Time `json:"completeThrough"`
 	Versions  map[domain.FHIRVersion]versionFacts `json:"versions"`
 	Others    map[string]int64                    `json:"others"` // lines of types that are passed over
 	Claims    section                             `json:"claims"`
@@ -57,9 +59,10 @@ type contractFacts struct {
 	Enrollees section               `json:"enrollees"`
 }
 
-// completeThrough is the newest update of a claim, of the version that has the
-// older one; of claims without any, the time of the newest file.
-func (c *catalog) completeThrough() time.Time {
+// newest is the newest update of a claim, of the version that has the older
+// one; of claims without any, the time of the newest file. It is told in whole
+// milliseconds, as export times are, and so is the next one of these.
+func (c *catalog) newest() time.Time {
 	t := time.Time{}
 	for _, v := range c.Versions {
 		if !v.Newest.IsZero() && (t.IsZero() || v.Newest.Before(t)) {
@@ -67,9 +70,9 @@ func (c *catalog) completeThrough() time.Time {
 		}
 	}
 	if t.IsZero() {
-		return c.Modified
+		t = c.Modified
 	}
-	return t
+	return t.Add(time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
 // isOf reports whether the index is of exactly these files as they are.

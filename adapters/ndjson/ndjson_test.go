@@ -125,10 +125,15 @@ func TestAVersionThatTheFolderDoesNotHoldIsRefused(t *testing.T) {
 
 func TestAFolderVouchesForItsNewestUpdate(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, "x.ndjson", claim("1", "p", "2022-03-01T10:00:00.250Z"), claim("2", "p", "2021-03-01T10:00:00Z"), claim("3", "q", ""))
-	s := opened(t, dir)
+	write(t, dir, "x.ndjson", claim("1", "p", "2022-03-01T10:00:00.249100Z"), claim("2", "p", "2021-03-01T10:00:00Z"), claim("3", "q", ""))
+	index := t.TempDir()
+	s, err := open(t, dir, index)
+	if err != nil {
+		t.Fatal(err)
+	}
 	got, err := s.CompleteThrough(t.Context())
-	if want := time.Date(2022, 3, 1, 10, 0, 0, 250e6, time.UTC).Add(margin); err != nil || !got.Equal(want) {
+	newest := time.Date(2022, 3, 1, 10, 0, 0, 250e6, time.UTC) // in whole milliseconds
+	if want := newest.Add(margin); err != nil || !got.Equal(want) {
 		t.Errorf("complete through %s, %v; want %s", got, err, want)
 	}
 	// What an export takes off brings it back to the newest claim, which is inside.
@@ -136,8 +141,23 @@ func TestAFolderVouchesForItsNewestUpdate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(readAll(t, s, ports.ClaimsQuery{Version: domain.R4, Patient: "p", UpdatedFrom: through, UpdatedThrough: through})); n != 1 {
+	if n := len(readAll(t, s, ports.ClaimsQuery{Version: domain.R4, Patient: "p", UpdatedFrom: through.Add(-time.Millisecond), UpdatedThrough: through})); n != 1 {
 		t.Errorf("%d claims at the time that is vouched for", n)
+	}
+	// Whatever changes, an export after it differs in time from one before it.
+	for i, tc := range []struct{ name, line string }{{"y", patient("p")}, {"z", coverage("p", "2020", "01=S0001")}, {"y", claim("4", "p", "2020-01-01T00:00:00Z")}} {
+		write(t, dir, tc.name+".ndjson", tc.line)
+		changed, err := open(t, dir, index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := newest.Add(time.Duration(i+1) * time.Millisecond); !changed.AsOf().Equal(want) {
+			t.Errorf("after change %d as of %s, not %s", i+1, changed.AsOf(), want)
+		}
+	}
+	write(t, dir, "y.ndjson", claim("4", "p", "2022-05-01T00:00:00Z"))
+	if changed, err := open(t, dir, index); err != nil || !changed.AsOf().Equal(time.Date(2022, 5, 1, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("after a newer claim as of %s, %v", changed.AsOf(), err)
 	}
 
 	dir = t.TempDir()
@@ -300,12 +320,17 @@ func TestIdentifiers(t *testing.T) {
 func TestTheIndexIsUsedAgainUntilTheFolderChanges(t *testing.T) {
 	dir, index := t.TempDir(), t.TempDir()
 	write(t, dir, "x.ndjson", claim("1", "p", ""))
+	var asOf time.Time
 	count := func() (claims int, changed time.Time) {
 		t.Helper()
 		s, err := open(t, dir, index)
 		if err != nil {
 			t.Fatal(err)
 		}
+		if s.AsOf().Before(asOf) {
+			t.Errorf("as of %s after %s", s.AsOf(), asOf)
+		}
+		asOf = s.AsOf()
 		info, err := os.Stat(filepath.Join(index, "index"))
 		if err != nil {
 			t.Fatal(err)

@@ -61,14 +61,16 @@ func Open(ctx context.Context, s Settings) (*Source, error) {
 	}
 	defer unlock()
 	name := filepath.Join(s.IndexDir, "index")
+	var past time.Time
 	x, err := openIndex(name)
 	if err == nil && x.catalog.isOf(files) {
 		s.Log.Debug("the index of claims is used again", "folder", s.Dir)
 		return &Source{s, x}, nil
 	} else if err == nil {
+		past = x.catalog.CompleteThrough
 		_ = x.f.Close() // it was only read
 	}
-	if err := build(ctx, s, files, name); err != nil {
+	if err := build(ctx, s, files, name, past); err != nil {
 		return nil, err
 	}
 	if x, err = openIndex(name); err != nil {
@@ -94,7 +96,7 @@ func lock(dir string) (unlock func(), err error) {
 
 // build puts a new index in the place of the old one, at once and when it is
 // whole.
-func build(ctx context.Context, s Settings, files []sourceFile, name string) error {
+func build(ctx context.Context, s Settings, files []sourceFile, name string, past time.Time) error {
 	if left, err := filepath.Glob(filepath.Join(s.IndexDir, "run-*")); err == nil {
 		for _, f := range left {
 			_ = os.Remove(f) // of a process that was killed just as it made one
@@ -102,7 +104,7 @@ func build(ctx context.Context, s Settings, files []sourceFile, name string) err
 	}
 	begin, unfinished := time.Now(), name+".building"
 	s.Log.Info("indexing the folder of claims", "folder", s.Dir, "files", len(files))
-	b := &builder{ctx: ctx, dir: s.Dir, index: s.IndexDir, run: s.RunBytes, log: s.Log}
+	b := &builder{ctx: ctx, past: past, dir: s.Dir, index: s.IndexDir, run: s.RunBytes, log: s.Log}
 	err := b.build(files, unfinished)
 	if err == nil {
 		var now []sourceFile
@@ -159,16 +161,17 @@ func (s *Source) Enrollments(n domain.ContractNumber) iter.Seq2[domain.Enrollee,
 	return s.index.enrollees(n)
 }
 
-// CompleteThrough returns the newest meta.lastUpdated of the claims, and the
-// margin, which is taken off again. See the package's words on what a folder
-// vouches for.
+// AsOf returns the instant that the folder as it is stands for: that of its
+// newest claim, or a little more. It is later after every change. The package
+// says more of it.
+func (s *Source) AsOf() time.Time { return s.index.catalog.CompleteThrough }
+
+// CompleteThrough returns AsOf and the margin, which is taken off again.
 func (s *Source) CompleteThrough(ctx context.Context) (time.Time, error) {
 	return s.completeThrough(), ctx.Err()
 }
 
-func (s *Source) completeThrough() time.Time {
-	return s.index.catalog.completeThrough().Add(s.settings.Margin)
-}
+func (s *Source) completeThrough() time.Time { return s.AsOf().Add(s.settings.Margin) }
 
 // Read starts to read a person's claims, in the order of the folder's files by
 // their paths and of the lines in them. The bounds of the query are kept but

@@ -358,10 +358,10 @@ func (m *mapRules) claim(raw, mbis []byte, s eob.Selection) (line []byte, keep b
 		return nil, false
 	}
 	out := m.trim(claim).(map[string]any)
-	extensions, _ := out["extension"].([]any)
-	out["extension"] = append(extensions, json.RawMessage(mbis))
-	meta, _ := out["meta"].(map[string]any)
-	meta["tag"] = []any{map[string]any{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED", "display": "subsetted"}}
+	var identifiers []any
+	_ = json.Unmarshal(slices.Concat([]byte("["), mbis, []byte("]")), &identifiers)
+	out["extension"] = append(list(out, "extension"), identifiers...)
+	object(out, "meta")["tag"] = []any{map[string]any{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED", "display": "subsetted"}}
 	dropUnreferred(out)
 	line, err := json.Marshal(out)
 	return line, err == nil

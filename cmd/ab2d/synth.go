@@ -22,13 +22,13 @@ import (
 	"cms.gov/ab2d/ports"
 )
 
-const synthUsage = `usage: ab2d synth VERSION DIR [gzip] [split=SIZE] [CONTRACT...]
+const synthUsage = `usage: ab2d synth VERSION DIR [gzip] [split=SIZE] CONTRACT...
 
   VERSION     STU3 or R4
   DIR         a folder, made if need be; it must not hold such files yet
   gzip        write *.ndjson.gz
   split=SIZE  begin another file after SIZE plain bytes, as 500MB or 2GB
-  CONTRACT    as S0000 S0001; all contracts of the sandbox without any
+  CONTRACT    as S0000 S0001; all for every contract of the sandbox, some 45 GB
 
 as in: ab2d synth R4 people gzip S0000 S0001`
 
@@ -77,6 +77,8 @@ func parseSynth(args []string, p *synthetic.Population) (*synthOrder, error) {
 		switch n := domain.ContractNumber(a); {
 		case a == "gzip":
 			o.gzip = true
+		case a == "all":
+			o.contracts = contractsOf(p)
 		case split:
 			if o.split, err = parseSize(bytes); err != nil {
 				return nil, err
@@ -88,7 +90,7 @@ func parseSynth(args []string, p *synthetic.Population) (*synthOrder, error) {
 		}
 	}
 	if len(o.contracts) == 0 {
-		o.contracts = contractsOf(p)
+		return nil, fmt.Errorf("synth needs a contract, or all; the sandbox has %s", joined(contractsOf(p)))
 	}
 	return o, nil
 }

@@ -109,8 +109,9 @@ func TestEveryListedCodeRestrictsWhereverItStands(t *testing.T) {
 				if testing.Short() && (n+p)%17 != 0 {
 					continue
 				}
-				if raw := claimWith(fmt.Sprintf(place, coding)); !restricted(t, v, []byte(raw)) {
-					t.Errorf("%s: is not restricted: %s", v, raw)
+				raw := claimWith(fmt.Sprintf(place, coding))
+				if _, f, err := bothWays(t, v, []byte(raw), nil); err != nil || !f.Restricted {
+					t.Errorf("%s: is not restricted: %v: %s", v, err, raw)
 				}
 			}
 		}
