@@ -61,9 +61,11 @@ type Partitions interface {
 	// Reclaim returns open partitions of active jobs that nobody will finish
 	// unless they are queued again, and marks them as queued now by the store's
 	// clock: those whose lease ran out, and those waiting without a lease for
-	// longer than patience, at most limit of them. With everything set it takes
-	// all open partitions at once, whatever the limit, and ends their leases: for
-	// a process that knows it is alone.
+	// longer than patience while none of their job waits before them (tasks are
+	// taken up in order, so that the others may well just be waiting their turn),
+	// at most limit of them. With everything set it takes all open partitions at
+	// once, whatever the limit, and ends their leases: for a process that knows it
+	// is alone.
 	Reclaim(ctx context.Context, patience time.Duration, everything bool, limit int) ([]domain.PartitionID, error)
 }
 

@@ -67,6 +67,7 @@ type Config struct {
 	StageBytes       int
 	Lease            time.Duration
 	Patience         time.Duration
+	SourceWait       time.Duration
 	Margin           time.Duration
 	FetchTries       int
 	FetchBackoff     time.Duration
@@ -110,7 +111,8 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.IntVar(&c.Lookahead, "lookahead", 3, "enrollees fetched ahead in each partition")
 	fs.IntVar(&c.StageBytes, "stage-bytes", 2<<20, "bytes of one enrollee that are kept in memory; more waits on disk")
 	fs.DurationVar(&c.Lease, "lease", 30*time.Second, "how long a silent worker keeps its partition")
-	fs.DurationVar(&c.Patience, "patience", 2*time.Minute, "how long a task may wait before it is queued again")
+	fs.DurationVar(&c.Patience, "patience", 30*time.Second, "how long the next task of an export may wait before it is queued again")
+	fs.DurationVar(&c.SourceWait, "source-wait", 10*time.Minute, "how long an export waits for claims that are complete up to its _since")
 	fs.DurationVar(&c.Margin, "margin", time.Second, "how far the transaction time stays behind, for clocks that differ")
 	fs.IntVar(&c.FetchTries, "fetch-tries", 6, "times an enrollee's claims are asked for before that enrollee is failed")
 	fs.DurationVar(&c.FetchBackoff, "fetch-backoff", 200*time.Millisecond, "first wait between those; it doubles")

@@ -75,7 +75,9 @@ func set(fs *flag.FlagSet, name, value, origin string, origins map[string]string
 	return nil
 }
 
-func variable(name string) string { return "AB2D_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }
+func variable(name string) string {
+	return "AB2D_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
 
 func fromEnvironment(fs *flag.FlagSet, environ []string, origins map[string]string) error {
 	names := map[string]string{}

@@ -61,6 +61,17 @@ func (s partitions) Progress(ctx context.Context, id domain.JobID) (domain.Progr
 	return domain.Progress{Processed: totals[0].Processed, Members: totals[0].Members}, totals[0].Open, nil
 }
 
+// firstWaiting holds for a partition that none of its job waits before.
+func firstWaiting(p *sql.Selector) {
+	before := sql.Dialect(p.Dialect()).Select().From(sql.Table(partition.Table).As("before"))
+	before.Select(before.C(partition.FieldID)).Where(sql.And(
+		sql.ColumnsEQ(before.C(partition.FieldJobID), p.C(partition.FieldJobID)),
+		sql.ColumnsLT(before.C(partition.FieldSeq), p.C(partition.FieldSeq)),
+		sql.EQ(before.C(partition.FieldState), domain.PartitionOpen), sql.IsNull(before.C(partition.FieldLeaseUntil)),
+	))
+	p.Where(sql.NotExists(before))
+}
+
 // Reclaim looks at the partitions of active jobs only: nobody wants the others
 // any more, and they would come back for ever. Partitions that another
 // transaction is changing at this moment are in somebody's hands and passed over.
@@ -73,7 +84,7 @@ func (s partitions) Reclaim(ctx context.Context, patience time.Duration, everyth
 	if !everything {
 		query.Limit(limit).Where(partition.Or(
 			s.comparedToClock(partition.FieldLeaseUntil, "<=", 0),
-			partition.And(partition.LeaseUntilIsNil(), s.comparedToClock(partition.FieldQueuedAt, "<=", -patience.Milliseconds())),
+			partition.And(partition.LeaseUntilIsNil(), s.comparedToClock(partition.FieldQueuedAt, "<=", -patience.Milliseconds()), firstWaiting),
 		))
 	}
 	if s.locks() {

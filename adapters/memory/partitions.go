@@ -85,7 +85,7 @@ func (s partitions) Reclaim(ctx context.Context, patience time.Duration, everyth
 	now := s.now()
 	var found []partition
 	for _, p := range s.partitions {
-		left := p.token == "" && !p.queued.Add(patience).After(now) || p.token != "" && !p.until.After(now)
+		left := p.token == "" && !p.queued.Add(patience).After(now) && s.firstWaiting(p) || p.token != "" && !p.until.After(now)
 		if p.State == domain.PartitionOpen && s.jobs[p.ID.Job].State.Active() && (left || everything) {
 			found = append(found, p)
 		}
@@ -103,6 +103,15 @@ func (s partitions) Reclaim(ctx context.Context, patience time.Duration, everyth
 		s.partitions[p.ID], ids[i] = p, p.ID
 	}
 	return ids, nil
+}
+
+func (s partitions) firstWaiting(p partition) bool {
+	for _, other := range s.partitions {
+		if other.ID.Job == p.ID.Job && other.ID.Seq < p.ID.Seq && other.State == domain.PartitionOpen && other.token == "" {
+			return false
+		}
+	}
+	return true
 }
 
 // leases implements ports.Leases.

@@ -23,8 +23,8 @@ type builder struct {
 	ctx   context.Context
 	past  time.Time // what the folder vouched for before; zero for nothing
 	dir   string    // the folder
-	index string // the index's own folder
-	run   int    // bytes that a sorter holds
+	index string    // the index's own folder
+	run   int       // bytes that a sorter holds
 	log   *slog.Logger
 
 	out     *indexWriter

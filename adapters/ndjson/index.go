@@ -25,16 +25,16 @@ const magic = "AB2DNDJS"
 
 // catalog is what stands at the end of an index and is held in memory.
 type catalog struct {
-	Format    int                                 `json:"format"`
-	Files     []indexedFile                       `json:"files"`
-	Modified  time.Time                           `json:"modified"` // the newest of the files
+	Format   int           `json:"format"`
+	Files    []indexedFile `json:"files"`
+	Modified time.Time     `json:"modified"` // the newest of the files
 	// CompleteThrough is later in each index than in the one before it.
-	CompleteThrough time.Time `json:"completeThrough"`
-	Versions  map[domain.FHIRVersion]versionFacts `json:"versions"`
-	Others    map[string]int64                    `json:"others"` // lines of types that are passed over
-	Claims    section                             `json:"claims"`
-	Directory section                             `json:"directory"`
-	Contracts []contractFacts                     `json:"contracts"` // in the order of their numbers
+	CompleteThrough time.Time                           `json:"completeThrough"`
+	Versions        map[domain.FHIRVersion]versionFacts `json:"versions"`
+	Others          map[string]int64                    `json:"others"` // lines of types that are passed over
+	Claims          section                             `json:"claims"`
+	Directory       section                             `json:"directory"`
+	Contracts       []contractFacts                     `json:"contracts"` // in the order of their numbers
 }
 
 // section is a part of the index.

@@ -57,9 +57,8 @@ func (p *packer) end() ([]int64, error) {
 type unpacker struct {
 	index  *os.File
 	starts []int64
-	packed []byte
-	plain  []byte
-	block  int // the one in plain; -1 for none
+	*buffers
+	block int // the one in plain; -1 for none
 }
 
 // ReadAt implements io.ReaderAt over the plain bytes.

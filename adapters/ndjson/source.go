@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -35,6 +36,18 @@ type Settings struct {
 type Source struct {
 	settings Settings
 	index    *index
+	buffers  sync.Pool // of *buffers
+}
+
+// buffers are what a reader needs, and outlive it.
+type buffers struct {
+	ahead  []byte // read from a file, plain
+	packed []byte // a block of the index, as it is there
+	plain  []byte // and what it was packed from
+}
+
+func newSource(s Settings, x *index) *Source {
+	return &Source{settings: s, index: x, buffers: sync.Pool{New: func() any { return new(buffers) }}}
 }
 
 var _ ports.Claims = (*Source)(nil)
@@ -65,7 +78,7 @@ func Open(ctx context.Context, s Settings) (*Source, error) {
 	x, err := openIndex(name)
 	if err == nil && x.catalog.isOf(files) {
 		s.Log.Debug("the index of claims is used again", "folder", s.Dir)
-		return &Source{s, x}, nil
+		return newSource(s, x), nil
 	} else if err == nil {
 		past = x.catalog.CompleteThrough
 		_ = x.f.Close() // it was only read
@@ -76,7 +89,7 @@ func Open(ctx context.Context, s Settings) (*Source, error) {
 	if x, err = openIndex(name); err != nil {
 		return nil, err
 	}
-	return &Source{s, x}, nil
+	return newSource(s, x), nil
 }
 
 // lock waits until no other process indexes in the directory.
@@ -190,7 +203,8 @@ func (s *Source) Read(ctx context.Context, q ports.ClaimsQuery) (ports.ClaimRead
 	if err != nil {
 		return nil, domain.Errorf(domain.Unavailable, "The index of claims cannot be read.").Because(err)
 	}
-	return &reader{ctx: ctx, source: s, bounds: newBounds(&q), entry: entry, last: claim{file: -1}, file: -1}, nil
+	return &reader{ctx: ctx, source: s, bounds: newBounds(&q), entry: entry, last: claim{file: -1}, file: -1,
+		buffers: s.buffers.Get().(*buffers)}, nil
 }
 
 func (s *Source) refuse(v domain.FHIRVersion) error {
@@ -247,12 +261,11 @@ type reader struct {
 	entry []byte // the claims that are still to come
 	last  claim
 
-	file   int // the one that is open, -1 for none
-	plain  *os.File
-	packed *unpacker
-	buf    []byte
-	at     int64 // where buf begins
-	closed bool
+	file     int // the one that is open, -1 for none
+	plain    *os.File
+	packed   *unpacker
+	at       int64 // where the bytes read ahead begin
+	*buffers       // nil when the reader is closed
 }
 
 // readAhead is how many bytes are read at once where a person's claims lie
@@ -264,7 +277,7 @@ func (r *reader) Next() ([]byte, error) {
 	if err := r.ctx.Err(); err != nil {
 		return nil, err
 	}
-	if r.closed {
+	if r.buffers == nil {
 		return nil, errClosed
 	}
 	for len(r.entry) > 0 {
@@ -291,13 +304,13 @@ func (r *reader) bytes(c claim) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if c.offset < r.at || c.offset+c.length > r.at+int64(len(r.buf)) {
+	if c.offset < r.at || c.offset+c.length > r.at+int64(len(r.ahead)) {
 		if err := r.fill(c); err != nil {
 			return nil, err
 		}
 	}
 	from := c.offset - r.at
-	return r.buf[from : from+c.length], nil
+	return r.ahead[from : from+c.length], nil
 }
 
 // fill reads the claim and those right after it that are wanted too.
@@ -312,17 +325,17 @@ func (r *reader) fill(c claim) error {
 		end = next.offset + next.length
 	}
 	size := int(end - c.offset)
-	if cap(r.buf) < size {
-		r.buf = make([]byte, max(size, min(2*size, readAhead)))
+	if cap(r.ahead) < size {
+		r.ahead = make([]byte, max(size, readAhead))
 	}
-	r.buf, r.at = r.buf[:size], c.offset
+	r.ahead, r.at = r.ahead[:size], c.offset
 	var in io.ReaderAt = r.plain
 	if r.packed != nil {
 		in = r.packed
 	}
-	_, err := in.ReadAt(r.buf, r.at)
+	_, err := in.ReadAt(r.ahead, r.at)
 	if err != nil {
-		r.buf = r.buf[:0]
+		r.ahead = r.ahead[:0]
 	}
 	return err
 }
@@ -332,10 +345,10 @@ func (r *reader) enter(file int) error {
 	if err := r.leave(); err != nil {
 		return err
 	}
-	r.buf, r.file = r.buf[:0], file
+	r.ahead, r.file = r.ahead[:0], file
 	x := r.source.index
 	if starts := x.blocks[file]; starts != nil {
-		r.packed = &unpacker{index: x.f, starts: starts, block: -1}
+		r.packed = &unpacker{index: x.f, starts: starts, block: -1, buffers: r.buffers}
 		return nil
 	}
 	f, err := os.Open(filepath.Join(r.source.settings.Dir, filepath.FromSlash(x.catalog.Files[file].Path)))
@@ -380,9 +393,15 @@ func (r *reader) fault(err error) error {
 // AsOf returns the instant that the folder is complete through.
 func (r *reader) AsOf() time.Time { return r.source.completeThrough() }
 
-// Close closes what is open.
+// Close closes what is open and gives the buffers back.
 func (r *reader) Close() error {
-	r.closed, r.entry = true, nil
+	if r.buffers == nil {
+		return nil
+	}
+	if cap(r.ahead) <= 4*readAhead { // one huge claim is not kept room for
+		r.source.buffers.Put(r.buffers)
+	}
+	r.buffers, r.packed, r.entry = nil, nil, nil
 	if r.plain == nil {
 		return nil
 	}

@@ -1,146 +1,229 @@
 package synthetic
 
-// doctors are the few that a person keeps going to.
-type doctors struct {
-	providers  [8]int
-	facilities [3]int
-	state      int
-	conditions [6]int // the diagnoses that come back
-}
-
-func drawDoctors(r *rng) (d doctors) {
-	for i := range d.providers {
-		d.providers[i] = r.below(providerCount)
-	}
-	for i := range d.facilities {
-		d.facilities[i] = r.below(facilityCount)
-	}
-	for i := range d.conditions {
-		d.conditions[i] = min(r.below(len(diagnoses)), r.below(len(diagnoses)))
-	}
-	d.state = r.below(len(states))
-	return d
-}
-
-func (d *doctors) any(r *rng) int       { return d.providers[min(r.below(8), r.below(8))] }
-func (d *doctors) facility(r *rng) int  { return d.facilities[min(r.below(3), r.below(3))] }
-func (d *doctors) condition(r *rng) int { return d.conditions[r.below(6)] }
-
-// fill draws everything that the header left open.
-func (c *claim) fill(d *doctors) {
-	r := &c.draws
+// fill draws everything that the header left open, from what the claim follows
+// from or from what ails the person that month.
+func (r *reading) fill() {
+	c, draws := &r.claim, &r.claim.draws
 	c.body = body{team: c.team[:0], diagnoses: c.diagnoses[:0], procedures: c.procedures[:0], lines: c.lines[:0]}
-	c.voided = c.history == cancelled || c.history == replaced
-	c.facility, c.billing = d.facility(r), d.any(r)
-	c.state, c.locality = d.state, r.below(3*len(localities)) // two thirds have none
-	c.zip, c.control, c.original = uint64(r.below(1_000_000)), r.next()%1e14, r.next()%1e14
-	c.carrier = r.below(len(states))
-	c.admitted = c.start
-	switch {
-	case c.kind == typePDE:
-		c.fillDrug(r, d)
-	case c.professional():
-		c.fillProfessional(r, d)
+	c.contract = r.contract
+	if r.other != "" && r.who.switches() && r.life.plan.has(r.month) && !r.home.has(r.month) {
+		c.contract = r.other
+	}
+	c.state, c.locality = r.life.state, draws.below(3*len(localities)) // two thirds have none
+	c.zip, c.control, c.original = uint64(1000*(1+draws.below(60))+draws.below(1000)), draws.next()%1e14, draws.next()%1e14
+	c.carrier, c.admitted = c.state, c.start
+	switch c.kind {
+	case typePDE:
+		r.fillDrug()
+	case typeCarrier, typeDME:
+		r.fillProfessional()
 	default:
-		c.fillInstitutional(r, d)
+		r.fillInstitutional()
 	}
 	c.total()
 }
 
-func (c *claim) fillDrug(r *rng, d *doctors) {
-	c.team = append(c.team, member{role: prescribing, provider: d.any(r)})
-	c.refill, c.drug = r.below(6), r.below(len(drugs))
-	c.supply = 30
-	if r.permille(300) {
+// cause is what a claim is for and its principal diagnosis.
+func (r *reading) cause() (reason, code int) {
+	e := r.happens
+	switch {
+	case e == nil:
+		reason = r.health.reason(&r.claim.draws)
+	case e.code >= 0:
+		return e.reason, e.code
+	default:
+		reason = e.reason
+	}
+	if code = r.health.code(&r.claim.draws, reason); reason == influenza && r.month >= covidBegins && r.claim.draws.permille(500) {
+		code = covid
+	}
+	return reason, code
+}
+
+func (r *reading) fillDrug() {
+	c, draws := &r.claim, &r.claim.draws
+	c.facility, c.billing = r.doctors.facility(draws, pharmacy), r.doctors.doctor(draws, internist)
+	c.team = append(c.team, member{prescribing, c.billing})
+	k := hypertension
+	if r.health.actives > 0 {
+		k = int(r.health.active[draws.below(r.health.actives)])
+	}
+	c.refill, c.drug, c.supply = draws.below(6), pick(draws, conditions[k].drugCodes), 30
+	if draws.permille(300) {
 		c.supply = 90
 	}
-	l := line{start: c.start, end: c.start, quantity: c.supply * r.between(1, 2)}
-	l.price(r, 400, 30_000)
+	l := line{start: c.start, end: c.start, quantity: c.supply * draws.between(1, 2)}
+	l.price(draws, 400, 30_000)
 	c.lines = append(c.lines, l)
 }
 
-func (c *claim) fillProfessional(r *rng, d *doctors) {
-	if r.permille(15) {
-		c.observation = r.between(90, 170)
+// fillProfessional: a doctor's claim is for one visit; a supplier's for one
+// delivery.
+func (r *reading) fillProfessional() {
+	c, draws := &r.claim, &r.claim.draws
+	reason, code := r.cause()
+	var v *visit
+	specialty := supplier
+	if c.kind == typeCarrier {
+		if v = pick(draws, conditions[reason].visitBy); r.happens != nil && r.happens.visit != nil {
+			v = r.happens.visit
+		}
+		specialty = v.specialty
+		if draws.permille(15) {
+			c.observation = draws.between(90, 170)
+		}
 	}
-	// A test result comes with the doctor who asked for the test.
-	if c.hasReferring = c.observation > 0 || r.permille(350); c.hasReferring {
-		c.referring = d.any(r)
-		c.team = append(c.team, member{role: referring, provider: c.referring})
+	c.billing = r.doctors.doctor(draws, specialty)
+	// A test result comes with the doctor who asked for the test, and a
+	// specialist more often than not with the one who sent the patient.
+	if c.hasReferring = c.observation > 0 || specialty != internist && draws.permille(500); c.hasReferring {
+		c.referring = r.doctors.doctor(draws, internist)
+		c.team = append(c.team, member{referring, c.referring})
 	}
 	first := len(c.team)
-	c.team = append(c.team, member{performing, c.billing, r.below(len(specialties))})
-	if c.kind == typeCarrier && r.permille(120) {
-		c.team = append(c.team, member{performing, d.any(r), r.below(len(specialties))})
+	c.team = append(c.team, member{performing, c.billing})
+	if c.kind == typeCarrier && draws.permille(120) {
+		c.team = append(c.team, member{performing, r.doctors.doctor(draws, specialty)})
 	}
-	c.addDiagnoses(r, d, principal, 1)
-	c.addDiagnoses(r, d, secondary, min(r.between(0, 4), r.between(1, 7)))
-	for range c.lineCount(r) {
-		l := line{service: r.below(64), kind: r.below(len(services)), modifier: -1, quantity: 1}
-		l.place = min(r.below(len(places)), r.below(len(places)))
-		l.start, l.end = c.start, c.end
-		if c.kind == typeDME {
-			l.place, l.quantity = placeHome, r.between(1, 100)
+	r.addDiagnosis(principal, code)
+	r.addOthers(secondary, reason, min(draws.between(0, 4), draws.between(0, 5)))
+	if c.kind == typeDME {
+		r.addDeliveries(r.happens.supply, first)
+		return
+	}
+	n, at := r.visitLines(v), draws.below(len(v.list))
+	for i := range n {
+		l := line{service: v.list[(at+i)%len(v.list)], kind: v.service, place: v.place, quantity: 1, start: c.start, end: c.end}
+		if l.service[0] == 'J' || l.service[0] == 'A' {
+			l.quantity = draws.between(1, 40)
 		}
-		if r.permille(350) {
-			l.modifier = r.below(len(modifiers))
+		if draws.permille(300) {
+			l.modifier = modifiers[draws.below(len(modifiers))]
 		}
-		l.performer = r.between(first, len(c.team)-1)
-		l.point(r, len(c.diagnoses))
-		l.price(r, 2_000, 45_000)
+		l.performer = draws.between(first, len(c.team)-1)
+		l.point(draws, len(c.diagnoses))
+		l.price(draws, 2_000, 45_000)
 		c.lines = append(c.lines, l)
 	}
 }
 
-func (c *claim) fillInstitutional(r *rng, d *doctors) {
-	c.team = append(c.team, member{role: attending, provider: c.billing})
-	if c.kind == typeInpatient || c.kind == typeOutpatient && r.permille(300) {
-		c.team = append(c.team, member{role: operating, provider: d.any(r)})
-		if r.permille(200) {
-			c.team = append(c.team, member{role: otherOperating, provider: d.any(r)})
-		}
-	}
-	if r.permille(500) {
-		c.team = append(c.team, member{role: performing, provider: d.any(r)})
-	}
-	c.drg, c.discharge = r.below(len(drgs)), r.below(len(dischargeStatus))
-	c.admission, c.source, c.frequency = r.between(1, 3), r.between(1, 2), 1
-	if r.permille(40) {
-		c.blood = r.between(1, 4)
-	}
-	c.fillDiagnoses(r, d)
-	c.fillProcedures(r)
-	n := c.lineCount(r)
-	for i := range n {
-		c.lines = append(c.lines, c.revenueLine(r, i, n))
+// visitLines: two visits in three have one line beside what CPT would have,
+// others up to five. What happens once a year or on the way to a hospital
+// has its own.
+func (r *reading) visitLines(v *visit) int {
+	draws := &r.claim.draws
+	switch {
+	case v == ambulance, v == fluShot, v == wellness, v == mammography:
+		return len(v.list)
+	case draws.permille(690):
+		return 1
+	default:
+		return min(draws.between(2, 5), draws.between(2, 12))
 	}
 }
 
-func (c *claim) fillDiagnoses(r *rng, d *doctors) {
-	inpatient := c.kind == typeInpatient || c.kind == typeSNF
-	if inpatient {
-		c.addDiagnoses(r, d, admitting, 1)
+func (r *reading) addDeliveries(s *supply, performer int) {
+	c, draws := &r.claim, &r.claim.draws
+	modifier := "NU"
+	if s.months > 0 {
+		modifier = "RR"
 	}
-	c.addDiagnoses(r, d, principal, 1)
-	switch c.kind {
-	case typeInpatient:
-		c.addDiagnoses(r, d, other, r.between(5, 17))
-	case typeSNF:
-		c.addDiagnoses(r, d, other, r.between(4, 12))
-	case typeHHA:
-		c.addDiagnoses(r, d, secondary, r.between(3, 10))
-	default:
-		c.addDiagnoses(r, d, other, min(r.between(1, 8), r.between(1, 14)))
+	for i := range min(1+draws.below(5)/3, len(s.list)) {
+		l := line{service: s.list[i], kind: s.service, place: placeHome, modifier: modifier, quantity: 1, start: c.start, end: c.end, performer: performer}
+		if s.months == 0 && s.every < 12 {
+			l.quantity = draws.between(1, 100)
+		}
+		l.point(draws, len(c.diagnoses))
+		l.price(draws, 2_000, 45_000)
+		c.lines = append(c.lines, l)
 	}
-	if c.kind != typeHHA && r.permille(60) {
-		c.diagnoses = append(c.diagnoses, diagnosis{code: len(diagnoses) + r.below(2), kind: externalFirst})
-		c.diagnoses = append(c.diagnoses, diagnosis{code: len(diagnoses) + 2, kind: external})
-	}
-	if c.kind == typeOutpatient && r.permille(300) {
-		c.addDiagnoses(r, d, reasonForVisit, 1)
+}
+
+// facilityOf is the kind of facility that sends a type of claim.
+var facilityOf = [claimTypes]facilityKind{typeInpatient: hospital, typeOutpatient: hospital, typeSNF: nursingFacility, typeHHA: homeAgency, typeHospice: hospice, typePDE: pharmacy}
+
+func (r *reading) fillInstitutional() {
+	c, draws := &r.claim, &r.claim.draws
+	e := r.happens
+	reason, code := r.cause()
+	kind, attends := facilityOf[c.kind], internist
+	c.discharge, c.frequency, c.drg = toHome, 1, "998"
+	if e != nil {
+		c.discharge, c.frequency, c.admitted = e.discharge, e.frequency, e.admitted
+		if e.clinic == dialysis {
+			kind = dialysisClinic
+		}
+		if e.stay != nil {
+			c.drg = e.stay.drgs[draws.below(len(e.stay.drgs))]
+		}
 	}
 	if c.kind == typeInpatient {
-		c.presentOnAdmission(r)
+		attends = hospitalist
+	}
+	c.facility, c.billing = r.doctors.facility(draws, kind), r.doctors.doctor(draws, attends)
+	c.admission, c.source = draws.between(1, 2), draws.between(1, 2)
+	if reason == arthritis {
+		c.admission = 3 // planned
+	}
+	if draws.permille(40) {
+		c.blood = draws.between(1, 4)
+	}
+	operated := c.kind == typeInpatient && e != nil && e.stay != nil && len(e.stay.steps) > 0
+	r.addStayTeam(operated)
+	r.addStayDiagnoses(reason, code)
+	if c.kind == typeInpatient {
+		r.addProcedures(e.stay)
+		c.presentOnAdmission(draws)
+	}
+	if c.kind == typeOutpatient {
+		r.addVisitLines(reason)
+	} else {
+		r.addStayLines(operated)
+	}
+}
+
+func (r *reading) addStayTeam(operated bool) {
+	c, draws := &r.claim, &r.claim.draws
+	c.team = append(c.team, member{attending, c.billing})
+	if operated || c.kind == typeOutpatient && draws.permille(300) {
+		c.team = append(c.team, member{operating, r.doctors.doctor(draws, surgeon)})
+		if draws.permille(200) {
+			c.team = append(c.team, member{otherOperating, r.doctors.doctor(draws, surgeon)})
+		}
+	}
+	if draws.permille(500) {
+		c.team = append(c.team, member{performing, r.doctors.doctor(draws, internist)})
+	}
+}
+
+func (r *reading) addStayDiagnoses(reason, code int) {
+	c, draws := &r.claim, &r.claim.draws
+	if c.kind == typeInpatient || c.kind == typeSNF {
+		came := code
+		if draws.permille(400) {
+			came = r.along(reason)
+		}
+		c.diagnoses = append(c.diagnoses, diagnosis{code: came, kind: admitting})
+	}
+	r.addDiagnosis(principal, code)
+	switch c.kind {
+	case typeInpatient:
+		r.addOthers(other, reason, draws.between(5, 17))
+	case typeSNF:
+		r.addOthers(other, reason, draws.between(4, 12))
+	case typeHHA:
+		r.addOthers(secondary, reason, draws.between(3, 10))
+	default:
+		if c.kind == typeHospice {
+			r.addDiagnosis(other, palliative)
+		}
+		r.addOthers(other, reason, min(draws.between(1, 8), draws.between(1, 10)))
+	}
+	if c.kind != typeHHA && reason == injury {
+		c.diagnoses = append(c.diagnoses, diagnosis{code: len(diagnoses) + draws.below(2), kind: externalFirst}, diagnosis{code: len(diagnoses) + 2, kind: external})
+	}
+	if c.kind == typeOutpatient && draws.permille(300) {
+		c.diagnoses = append(c.diagnoses, diagnosis{code: r.along(reason), kind: reasonForVisit})
 	}
 }
 
@@ -152,28 +235,49 @@ func (c *claim) presentOnAdmission(r *rng) {
 		switch x := &c.diagnoses[i]; x.kind {
 		case principal, other:
 			n++
-			x.poa, x.yes = n, r.permille(800)
+			x.poa, x.yes = n, x.kind == principal || r.permille(850)
 		case externalFirst, external:
 			e++
-			x.poa, x.yes = e, r.permille(800)
+			x.poa, x.yes = e, true
 		}
 	}
 }
 
-// addDiagnoses takes the person's own conditions or others, none twice on a
-// claim but the admitting one, which the principal one often repeats.
-func (c *claim) addDiagnoses(r *rng, d *doctors, kind diagnosisKind, n int) {
-	for range n {
-		code := d.condition(r)
-		if r.permille(600) {
-			code = min(r.below(len(diagnoses)), r.below(len(diagnoses)))
+// along is a code that is noted along with a reason.
+func (r *reading) along(reason int) int {
+	return int(pick(&r.claim.draws, conditions[reason].alongCodes))
+}
+
+func (r *reading) addDiagnosis(kind diagnosisKind, code int) {
+	r.claim.diagnoses = append(r.claim.diagnoses, diagnosis{code: code, kind: kind})
+}
+
+// addOthers notes up to n more diagnoses, none twice: what the person has
+// besides, what goes along with the reason, and now and then something else. A
+// person without so many has fewer.
+func (r *reading) addOthers(kind diagnosisKind, reason, n int) {
+	c, draws, h := &r.claim, &r.claim.draws, &r.health
+	at, tries := draws.below(conditionCount), 2*n
+	for ; n > 0 && tries > 0; tries-- {
+		code := 0
+		switch {
+		case h.actives > 0 && tries%4 != 0:
+			code = h.code(draws, int(h.active[at%h.actives]))
+			at++
+		case draws.permille(600):
+			code = r.along(reason)
+		default:
+			code = h.code(draws, usual[draws.below(len(usual))])
 		}
-		for kind != admitting && c.has(code) {
-			code = (code + 1) % len(diagnoses)
+		if !c.has(code) {
+			r.addDiagnosis(kind, code)
+			n--
 		}
-		c.diagnoses = append(c.diagnoses, diagnosis{code: code, kind: kind})
 	}
 }
+
+// usual are ailments that are noted at any time of the year.
+var usual = [...]int{urinary, pain, symptoms, stomach, skin}
 
 func (c *claim) has(code int) bool {
 	for i := range c.diagnoses {
@@ -184,69 +288,92 @@ func (c *claim) has(code int) bool {
 	return false
 }
 
-func (c *claim) fillProcedures(r *rng) {
-	n := 0
-	switch c.kind {
-	case typeInpatient:
-		n = r.below(6)
-	case typeOutpatient:
-		n = r.below(40) / 39
+// addProcedures: those of the stay in their order, and now and then another.
+func (r *reading) addProcedures(s *stay) {
+	c, draws := &r.claim, &r.claim.draws
+	day := draws.between(c.start, min(c.start+2, c.end))
+	for i, step := range s.steps {
+		if i == 0 || draws.permille(600) {
+			c.procedures = append(c.procedures, procedure{int(step), day})
+		}
 	}
-	for range n {
-		c.procedures = append(c.procedures, procedure{r.below(len(procedures)), r.between(c.start, c.end)})
+	if draws.permille(200) {
+		c.procedures = append(c.procedures, procedure{transfusion, draws.between(c.start, c.end)})
 	}
 }
 
-// lineCount is heavy tailed for carrier and outpatient claims; one outpatient
-// claim in two thousand has hundreds of lines.
-func (c *claim) lineCount(r *rng) int {
-	switch c.kind {
-	case typeCarrier:
-		if r.permille(620) {
-			return 1
-		}
-		return min(r.between(2, 5), r.between(2, 13))
-	case typeDME:
-		return 1 + r.below(5)/3
-	case typeOutpatient:
-		if r.below(2000) == 0 {
-			return r.between(100, 300)
-		}
-		return min(r.between(1, 9), r.between(1, 25))
-	case typeInpatient:
-		return r.between(6, 24)
-	case typeSNF:
-		return r.between(5, 14)
-	case typeHHA:
-		return r.between(10, 28)
+var transfusion = numberOf("30233N1", procedures[:])
+
+// addVisitLines: outpatient claims are heavy tailed; one in two thousand has a
+// hundred to three hundred lines, and one in three of those exactly three
+// hundred.
+func (r *reading) addVisitLines(reason int) {
+	c, draws := &r.claim, &r.claim.draws
+	var x *clinic
+	n, first := min(draws.between(1, 9), draws.between(1, 25)), 0
+	switch {
+	case r.happens != nil && r.happens.clinic != nil:
+		x, n = r.happens.clinic, draws.between(12, 18)
+	case len(conditions[reason].clinicBy) > 0:
+		x = pick(draws, conditions[reason].clinicBy)
 	default:
-		return r.between(6, 24)
+		x = pick(draws, conditions[symptoms].clinicBy)
+	}
+	if draws.below(2000) == 0 {
+		if n = draws.between(100, 300); draws.below(3) == 0 {
+			n = 300
+		}
+	}
+	if n < len(x.list) {
+		first = draws.below(len(x.list) - n + 1)
+	}
+	for i := range n {
+		c.lines = append(c.lines, r.revenueLine(x.list[(first+i)%len(x.list)], i, n))
 	}
 }
 
-func (c *claim) revenueLine(r *rng, i, n int) line {
-	l := line{service: -1, revenue: r.below(1 << 10), modifier: -1, quantity: r.between(1, 12)}
+// addStayLines: the days in bed first, then what was done.
+func (r *reading) addStayLines(operated bool) {
+	c, draws := &r.claim, &r.claim.draws
+	var table []revenueLine
+	n := draws.between(6, 24)
+	switch c.kind {
+	case typeInpatient:
+		table = hospitalLines[:]
+	case typeSNF:
+		table, n = nursingLines[:], draws.between(5, 14)
+	case typeHHA:
+		table, n = homeLines[:], draws.between(10, 28)
+	case typeHospice:
+		table = hospiceLines[:]
+	}
+	at := draws.below(len(table))
+	for i := range n {
+		x := table[(at+i)%len(table)]
+		switch {
+		case c.kind == typeInpatient && i == 0:
+			x = revenueLine{"0120", ""}
+		case c.kind == typeInpatient && i == 1 && c.end-c.start > 6:
+			x = revenueLine{"0200", ""}
+		case operated && i < 2+len(surgeryLines):
+			x = surgeryLines[(at+i)%len(surgeryLines)]
+		}
+		c.lines = append(c.lines, r.revenueLine(x, i, n))
+	}
+}
+
+func (r *reading) revenueLine(x revenueLine, i, n int) line {
+	c, draws := &r.claim, &r.claim.draws
+	l := line{service: x.service, revenue: x.revenue, quantity: draws.between(1, 12), performer: -1}
 	l.start = min(c.start+i*(c.end-c.start+1)/n, c.end)
 	l.end = l.start
-	switch c.kind {
-	case typeInpatient:
-		if r.permille(250) {
-			l.service = r.below(64)
-		}
-	case typeSNF:
-	default:
-		if r.permille(850) {
-			l.service = r.below(64)
-		}
+	if draws.permille(150) {
+		l.modifier = modifiers[draws.below(len(modifiers))]
 	}
-	if r.permille(200) {
-		l.modifier = r.below(len(modifiers))
-	}
-	l.performer = -1
 	if last := len(c.team) - 1; c.team[last].role == performing {
 		l.performer = last
 	}
-	l.price(r, 1_500, 240_000)
+	l.price(draws, 1_500, 240_000)
 	return l
 }
 

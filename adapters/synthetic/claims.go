@@ -18,7 +18,8 @@ import (
 // A claim that was replaced by another version comes twice, as from BFD: the
 // older record with status cancelled and the newer one, active, with an id of
 // its own, in the same claim group; both were last updated when the newer one
-// was loaded.
+// was loaded. Some were replaced twice and come three times. A few old claims
+// have no time of update: they come when there is no lower bound on it.
 type Claims struct {
 	people  *Population
 	now     func() time.Time
@@ -103,10 +104,12 @@ type bounds struct{ from, through, served int64 }
 
 var calendarStart = time.Date(firstYear, time.January, 1, 0, 0, 0, 0, time.UTC)
 
+const anyTime = -1 << 62
+
 const dayMillis = 24 * 60 * 60 * 1000
 
 func newBounds(q *ports.ClaimsQuery) bounds {
-	b := bounds{from: -1 << 62, through: 1 << 62, served: -1 << 62}
+	b := bounds{from: anyTime, through: 1 << 62, served: anyTime}
 	if !q.UpdatedFrom.IsZero() {
 		// A claim is updated at a whole millisecond: one at the bound's own
 		// millisecond is inside unless the bound lies beyond it.
@@ -126,6 +129,9 @@ func newBounds(q *ports.ClaimsQuery) bounds {
 }
 
 func (b *bounds) allow(h *header) bool {
+	if h.untimed {
+		return b.from == anyTime && int64(h.end) >= b.served
+	}
 	at := int64(h.updated)*dayMillis + int64(h.millis)
 	return at >= b.from && at <= b.through && int64(h.end) >= b.served
 }
@@ -133,32 +139,36 @@ func (b *bounds) allow(h *header) bool {
 // reading is the state of one walk through a person's claims, with buffers
 // that outlive it.
 type reading struct {
-	bounds   bounds
-	programs *[claimTypes]*program
-	patient  string
-	contract string
-	who      person
-	key      uint64
-	plan     plan
-	rate     int // A and B claims a year
-	drugs    int // Part D events a year
-	doctors  doctors
+	bounds          bounds
+	programs        *[claimTypes]*program
+	patient         string
+	contract, other string // the home contract and the one that a person switches from or to
+	who             person
+	key             uint64
+	life            life
+	home            plan // the months in the home contract
+	health          health
+	doctors         doctors
+	course          course
 
 	month, lastMonth int
-	left, leftDrugs  int // of the month
-	bridge           int // the last day of a stay that begins this month, 0 for none
-	draws            rng // of the month
+	left, leftDrugs  int    // of the month
+	next             int    // the next event
+	happens          *event // what the claim follows from, nil for a visit like others
+	draws            rng    // of the month
 	number           uint64
 
-	claim   claim
-	pending bool // the replacement of claim is still to be sent
-	buffer  []byte
+	claim  claim
+	filled bool // the claim has a body
+	buffer []byte
 }
 
 func (r *reading) begin(p *Population, q *ports.ClaimsQuery) {
 	r.bounds = newBounds(q)
 	r.patient = string(q.Patient)
-	r.pending, r.left, r.leftDrugs, r.bridge, r.number = false, 0, 0, 0, 0
+	r.left, r.leftDrugs, r.next, r.number = 0, 0, 0, 0
+	r.claim.versions, r.claim.version = 0, 0
+	r.course.events = r.course.events[:0]
 	r.programs = stu3Programs()
 	if q.Version == domain.R4 {
 		r.programs = r4Programs()
@@ -168,88 +178,136 @@ func (r *reading) begin(p *Population, q *ports.ClaimsQuery) {
 		r.month, r.lastMonth = 1, 0
 		return
 	}
-	r.who, r.contract, r.key = who, string(contract), p.seed^uint64(who)
-	r.plan = p.plan(who)
-	window := r.plan.window()
+	r.who, r.key, r.life = who, p.seed^uint64(who), p.life(who)
+	r.contract, r.home = string(contract), r.life.plan
+	if who.switches() {
+		r.other = string(who.other())
+		r.home, _ = p.shares(who, r.life.plan)
+	}
+	window := r.life.window()
 	r.month, r.lastMonth = window.first-1, window.last
-	health := derive(r.key, kindHealth, 0)
-	r.rate, r.drugs = drawRates(&health)
-	r.doctors = drawDoctors(&health)
+	r.health.draw(r.key, &r.life)
+	r.doctors = doctors{seed: uint64(derive(r.key, kindDoctors, 0)), state: r.life.state}
+	r.course.health = &r.health
+	r.course.chart(r.key, &r.life, window)
+}
+
+// window is the months of which claims are made: the enrolled ones, the gaps,
+// and a little before and after, since the source knows a person's whole life,
+// but none after death.
+func (l *life) window() span {
+	w := span{max(l.plan.spans[0].first-2, 0), min(l.plan.spans[l.plan.n-1].last+2, lastEnrolled)}
+	if l.died < immortal {
+		w.last = min(w.last, monthNumber(calendar.date[l.died]))
+	}
+	return w
 }
 
 // advance puts the next claim into the buffer, and is false after the last.
 func (r *reading) advance() bool {
-	if r.pending {
-		r.pending = false
-		r.claim.replace()
-		r.render()
+	for {
+		if r.claim.version+1 < r.claim.versions {
+			r.claim.version++
+			r.claim.updated = r.claim.touched[r.claim.version]
+		} else if !r.nextClaim() {
+			return false
+		}
+		if !r.bounds.allow(&r.claim.header) {
+			continue
+		}
+		if !r.filled {
+			r.fill()
+			r.filled = true
+		}
+		r.claim.amend()
+		c := &r.claim
+		r.buffer = r.programs[c.kind].render(r.buffer[:0], c, r.patient)
 		return true
 	}
+}
+
+// nextClaim draws the header of the next claim that the source has, and is false
+// after the last.
+func (r *reading) nextClaim() bool {
 	for {
-		for r.left+r.leftDrugs == 0 {
+		for !r.eventIsDue() && r.left+r.leftDrugs == 0 {
 			if r.month >= r.lastMonth {
 				return false
 			}
 			r.month++
 			r.beginMonth()
 		}
-		if r.nextClaim() {
-			r.claim.fill(&r.doctors)
-			if r.claim.history == corrected {
-				r.claim.correct()
+		c := &r.claim
+		c.draws = rng(r.draws.next())
+		c.number = uint64(r.who)*maxClaims + r.number
+		r.number++
+		r.happens, r.filled = nil, false
+		switch {
+		case r.eventIsDue():
+			r.happens = &r.course.events[r.next]
+			r.next++
+			c.kind, c.start, c.end = r.happens.kind, r.happens.start, r.happens.end
+		case r.leftDrugs > 0:
+			r.leftDrugs--
+			c.kind = typePDE
+			r.drawPeriod(&c.draws)
+		default:
+			r.left--
+			c.kind = typeCarrier
+			if c.draws.permille(outpatientShare) {
+				c.kind = typeOutpatient
 			}
-			r.pending = r.claim.history == replaced
-			r.render()
+			r.drawPeriod(&c.draws)
+		}
+		if c.drawLoads(&c.draws) {
 			return true
 		}
+		c.versions, c.version = 0, 0
 	}
 }
 
-func (r *reading) render() {
-	r.buffer = r.programs[r.claim.kind].render(r.buffer[:0], &r.claim, r.patient, r.contract)
+// eventIsDue tells whether an event begins in the month. There is always room
+// for it in the numbers: those are for a whole life.
+func (r *reading) eventIsDue() bool {
+	return r.next < len(r.course.events) && r.course.events[r.next].start < monthStart(r.month+1) && r.number < maxClaims
 }
 
-// nextClaim draws the header of the next claim of the month, and is false for
-// one that is not there yet or that the query does not ask for.
-func (r *reading) nextClaim() bool {
-	bridge, drug := r.bridge, r.bridge == 0 && r.leftDrugs > 0
-	switch {
-	case bridge > 0:
-		r.bridge = 0
-		r.left--
-	case drug:
-		r.leftDrugs--
-	default:
-		r.left--
-	}
-	r.claim.draws = rng(r.draws.next())
-	r.claim.number = uint64(r.who)*maxClaims + r.number
-	r.number++
-	return r.claim.drawHeader(&r.claim.draws, r.month, drug, bridge) && r.bounds.allow(&r.claim.header)
-}
+// outpatientShare is permille of the claims that are not events. BFD's tables
+// have 20 outpatient claims for 100 carrier claims.
+const outpatientShare = 168
 
 // maxClaims is more than anybody has in this Medicare.
-const maxClaims = 4096
+const maxClaims = 2900
 
-// beginMonth decides how many claims begin in the month: around a twelfth of
-// the yearly rate, and a third of that in months without enrollment.
+// beginMonth decides how many claims begin in the month, beside the events:
+// around a twelfth of the yearly rate, a third of that in months without
+// enrollment and a quarter of it under a hospice. In the spring of 2020 many
+// stayed away.
 func (r *reading) beginMonth() {
 	r.draws = derive(r.key, kindMonth, uint64(r.month))
+	r.health.reach(r.month)
 	share := 3
-	if !r.plan.has(r.month) {
+	if !r.life.plan.has(r.month) {
 		share = 1
 	}
-	r.left = around(&r.draws, r.rate*share, 36)
-	r.leftDrugs = around(&r.draws, r.drugs*share, 36)
-	if r.rate > 0 && r.draws.permille(500) {
-		if r.bridge = r.plan.bridge(&r.draws, r.month); r.bridge > 0 {
-			r.left++
-		}
+	r.left = around(&r.draws, r.health.rate*share*restShare, 36*100)
+	r.leftDrugs = around(&r.draws, r.health.drugs*share, 36)
+	if monthStart(r.month) >= r.course.comfort {
+		r.left /= 4
 	}
-	if room := maxClaims - int(r.number); r.left+r.leftDrugs > room {
-		r.left, r.leftDrugs, r.bridge = room, 0, 0
+	if away := r.month - covidBegins; away == 0 || away == 1 {
+		r.left -= r.left * (2 - away) / 5
+	}
+	if room := maxClaims - int(r.number) - roomForEvents; r.left+r.leftDrugs > room {
+		r.left, r.leftDrugs = max(room, 0), 0
 	}
 }
+
+// restShare is percent of the rate of claims that are not events.
+const restShare = 90
+
+// roomForEvents is more than the events that anybody has.
+const roomForEvents = 400
 
 // around draws a whole number whose mean is n/d, evenly spread from none to
 // twice as many.
@@ -260,43 +318,35 @@ func around(r *rng, n, d int) int {
 	return (r.below(2*n+1) + r.below(d)) / d
 }
 
-// yearly are the A and B claims a year at every 64th of the people, from few
-// to many: log-normal with a median of 9 and one in a hundred above 150. The
-// mean of 18 lies a little under that of the DE-SynPUF (16.7 carrier, 2.8
-// outpatient, 0.23 inpatient a beneficiary-year). One in twelve has none at all;
-// the last step goes to the cap.
-var yearly = [...]int{
-	0, 0, 0, 0, 0, 1, 1, 1,
-	1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7,
-	7, 7, 7, 7, 7, 8, 8, 9, 9, 10, 10, 11, 12, 12, 13, 14, 14, 15, 16,
-	17, 18, 19, 20, 21, 22, 24, 26, 28, 31, 33, 36, 40, 45, 51, 60, 73, 100, 300,
-}
-
-func drawRates(r *rng) (claims, drugs int) {
-	at := r.below(64 * 16)
-	low, high := yearly[at/16], yearly[at/16+1]
-	if claims = low + (high-low)*(at%16)/16; claims == 0 {
-		return 0, r.below(2) * 6
+// drawPeriod places the claim in the month, before a death.
+func (r *reading) drawPeriod(draws *rng) {
+	c, last := &r.claim, min(lastDay, r.life.died)
+	from, to := monthStart(r.month), min(monthStart(r.month+1)-1, last)
+	c.start = draws.between(from, max(from, to))
+	length := 1
+	switch {
+	case c.kind == typeCarrier && draws.permille(110), c.kind == typeOutpatient && draws.permille(200):
+		length = draws.between(2, 31)
 	}
-	// Part D events are as frequent as carrier claims in truth. They are never
-	// shared, so there are only enough of them to be met with everywhere.
-	return claims, 2 + claims/10
+	c.end = min(c.start+length-1, last)
+	c.start = min(c.start, c.end)
 }
 
-// replace turns a claim into its replacement.
-func (c *claim) replace() {
-	c.replacement, c.voided = true, false
-	c.correct()
+// amend makes the record what its version is: of a claim that was replaced all
+// but the last are void, and each has new amounts.
+func (c *claim) amend() {
+	corrections := c.version
+	if c.history == corrected {
+		corrections = 1
+	}
+	for ; c.amended < corrections; c.amended++ {
+		c.correct()
+	}
+	c.voided = c.history == cancelled || c.version+1 < c.versions
 }
 
 // claimID is unique in every population: the person, the claim, the version.
-func (c *claim) claimID() uint64 {
-	version := uint64(0)
-	if c.replacement {
-		version = 1
-	}
-	return idBase + c.number*2 + version
-}
+func (c *claim) claimID() uint64 { return idBase + c.number*3 + uint64(c.version) }
 
 // groupID is that of all versions of a claim.
 func (c *claim) groupID() uint64 { return idBase + c.number }

@@ -6,7 +6,7 @@ package synthetic
 
 type code struct{ code, text string }
 
-// diagnoses are ICD-10-CM codes without the dot, commonest first.
+// diagnoses are ICD-10-CM codes without the dot.
 var diagnoses = [...]code{
 	{"I10", "Essential (primary) hypertension"},
 	{"E119", "Type 2 diabetes mellitus without complications"},
@@ -80,6 +80,106 @@ var diagnoses = [...]code{
 	{"Z7982", "Long term (current) use of aspirin"},
 	{"Z87891", "Personal history of nicotine dependence"},
 	{"Z9981", "Dependence on supplemental oxygen"},
+	{"I161", "Hypertensive emergency"},
+	{"I120", "Hypertensive chronic kidney disease with stage 5 chronic kidney disease or end stage renal disease"},
+	{"E7800", "Pure hypercholesterolemia, unspecified"},
+	{"E782", "Mixed hyperlipidemia"},
+	{"E11649", "Type 2 diabetes mellitus with hypoglycemia without coma"},
+	{"Z7984", "Long term (current) use of oral hypoglycemic drugs"},
+	{"I25118", "Atherosclerotic heart disease of native coronary artery with other forms of angina pectoris"},
+	{"I252", "Old myocardial infarction"},
+	{"Z955", "Presence of coronary angioplasty implant and graft"},
+	{"Z7902", "Long term (current) use of antithrombotics/antiplatelets"},
+	{"Z950", "Presence of cardiac pacemaker"},
+	{"I5032", "Chronic diastolic (congestive) heart failure"},
+	{"I5022", "Chronic systolic (congestive) heart failure"},
+	{"I5042", "Chronic combined systolic (congestive) and diastolic (congestive) heart failure"},
+	{"I4820", "Chronic atrial fibrillation, unspecified"},
+	{"I480", "Paroxysmal atrial fibrillation"},
+	{"I4819", "Other persistent atrial fibrillation"},
+	{"R002", "Palpitations"},
+	{"N1831", "Chronic kidney disease, stage 3a"},
+	{"N1832", "Chronic kidney disease, stage 3b"},
+	{"N184", "Chronic kidney disease, stage 4 (severe)"},
+	{"D631", "Anemia in chronic kidney disease"},
+	{"E875", "Hyperkalemia"},
+	{"N2581", "Secondary hyperparathyroidism of renal origin"},
+	{"Z992", "Dependence on renal dialysis"},
+	{"T8249XA", "Other complication of vascular dialysis catheter, initial encounter"},
+	{"J441", "Chronic obstructive pulmonary disease with (acute) exacerbation"},
+	{"J439", "Emphysema, unspecified"},
+	{"J9611", "Chronic respiratory failure with hypoxia"},
+	{"M1990", "Unspecified osteoarthritis, unspecified site"},
+	{"M069", "Rheumatoid arthritis, unspecified"},
+	{"M1611", "Unilateral primary osteoarthritis, right hip"},
+	{"M25561", "Pain in right knee"},
+	{"M8580", "Other specified disorders of bone density and structure, unspecified site"},
+	{"M80051A", "Age-related osteoporosis with current pathological fracture, right femur, initial encounter for fracture"},
+	{"Z87310", "Personal history of (healed) osteoporosis fracture"},
+	{"F331", "Major depressive disorder, recurrent, moderate"},
+	{"F339", "Major depressive disorder, recurrent, unspecified"},
+	{"G4700", "Insomnia, unspecified"},
+	{"G301", "Alzheimer's disease with late onset"},
+	{"G3183", "Neurocognitive disorder with Lewy bodies"},
+	{"R4181", "Age-related cognitive decline"},
+	{"R296", "Repeated falls"},
+	{"Z9181", "History of falling"},
+	{"R634", "Abnormal weight loss"},
+	{"C3490", "Malignant neoplasm of unspecified part of unspecified bronchus or lung"},
+	{"C189", "Malignant neoplasm of colon, unspecified"},
+	{"C44319", "Basal cell carcinoma of skin of other parts of face"},
+	{"Z5111", "Encounter for antineoplastic chemotherapy"},
+	{"Z5112", "Encounter for antineoplastic immunotherapy"},
+	{"D630", "Anemia in neoplastic disease"},
+	{"R112", "Nausea with vomiting, unspecified"},
+	{"G893", "Neoplasm related pain (acute) (chronic)"},
+	{"E038", "Other specified hypothyroidism"},
+	{"E890", "Postprocedural hypothyroidism"},
+	{"H353190", "Nonexudative age-related macular degeneration, unspecified eye, stage unspecified"},
+	{"H04123", "Dry eye syndrome of bilateral lacrimal glands"},
+	{"Z961", "Presence of intraocular lens"},
+	{"G4731", "Primary central sleep apnea"},
+	{"R0683", "Snoring"},
+	{"N401", "Benign prostatic hyperplasia with lower urinary tract symptoms"},
+	{"R351", "Nocturia"},
+	{"R9720", "Elevated prostate specific antigen [PSA]"},
+	{"I69354", "Hemiplegia and hemiparesis following cerebral infarction affecting left non-dominant side"},
+	{"I6930", "Unspecified sequelae of cerebral infarction"},
+	{"I69320", "Aphasia following cerebral infarction"},
+	{"Z8673", "Personal history of transient ischemic attack (TIA), and cerebral infarction without residual deficits"},
+	{"R1310", "Dysphagia, unspecified"},
+	{"J209", "Acute bronchitis, unspecified"},
+	{"J0190", "Acute sinusitis, unspecified"},
+	{"R059", "Cough, unspecified"},
+	{"R509", "Fever, unspecified"},
+	{"J101", "Influenza due to other identified influenza virus with other respiratory manifestations"},
+	{"J111", "Influenza due to unidentified influenza virus with other respiratory manifestations"},
+	{"J1089", "Influenza due to other identified influenza virus with other manifestations"},
+	{"U071", "COVID-19"},
+	{"N3281", "Overactive bladder"},
+	{"N200", "Calculus of kidney"},
+	{"R300", "Dysuria"},
+	{"R319", "Hematuria, unspecified"},
+	{"B9620", "Unspecified Escherichia coli [E. coli] as the cause of diseases classified elsewhere"},
+	{"M542", "Cervicalgia"},
+	{"M48061", "Spinal stenosis, lumbar region without neurogenic claudication"},
+	{"M5416", "Radiculopathy, lumbar region"},
+	{"G8929", "Other chronic pain"},
+	{"R109", "Unspecified abdominal pain"},
+	{"R55", "Syncope and collapse"},
+	{"S0990XA", "Unspecified injury of head, initial encounter"},
+	{"S52501A", "Unspecified fracture of the lower end of right radius, initial encounter for closed fracture"},
+	{"S8000XA", "Contusion of unspecified knee, initial encounter"},
+	{"S61419A", "Laceration without foreign body of unspecified hand, initial encounter"},
+	{"S32591A", "Other specified fracture of right pubis, initial encounter for closed fracture"},
+	{"K5730", "Diverticulosis of large intestine without perforation or abscess without bleeding"},
+	{"K529", "Noninfective gastroenteritis and colitis, unspecified"},
+	{"L918", "Other hypertrophic disorders of the skin"},
+	{"D225", "Melanocytic nevi of trunk"},
+	{"L84", "Corns and callosities"},
+	{"L03115", "Cellulitis of right lower limb"},
+	{"Z1211", "Encounter for screening for malignant neoplasm of colon"},
+	{"Z515", "Encounter for palliative care"},
 	{"Z951", "Presence of aortocoronary bypass graft"},
 	{"Z96651", "Presence of right artificial knee joint"},
 }
@@ -104,30 +204,30 @@ var procedures = [...]code{
 	{"0DJ08ZZ", "Inspection of upper intestinal tract, via natural or artificial opening endoscopic"},
 	{"0DJD8ZZ", "Inspection of lower intestinal tract, via natural or artificial opening endoscopic"},
 	{"02HV33Z", "Insertion of infusion device into superior vena cava, percutaneous approach"},
+	{"B245ZZZ", "Ultrasonography of left heart"},
+	{"5A2204Z", "Restoration of cardiac rhythm, single"},
+	{"0BH17EZ", "Insertion of endotracheal airway into trachea, via natural or artificial opening"},
+	{"0Y6M0Z0", "Detachment at right foot, complete, open approach"},
+	{"0QS606Z", "Reposition right upper femur with intramedullary internal fixation device, open approach"},
+	{"3E04305", "Introduction of other antineoplastic into central vein, percutaneous approach"},
+	{"0VT08ZZ", "Resection of prostate, via natural or artificial opening endoscopic"},
+	{"3E03317", "Introduction of other thrombolytic into peripheral vein, percutaneous approach"},
+	{"B020ZZZ", "Computerized tomography (CT scan) of brain"},
+	{"0SG0070", "Fusion of lumbar vertebral joint with autologous tissue substitute, anterior approach, anterior column, open approach"},
 	{"BW03ZZZ", "Plain radiography of chest"},
 }
 
-// The HCPCS level II codes by where they are billed. Level I is CPT and left out.
+// The lines of institutional claims by type: revenue centers of the NUBC
+// without its texts, and the HCPCS level II code that goes with one. Level I is
+// CPT and left out, with the revenue center left as it is.
 var (
-	carrierServices    = [...]string{"G0439", "G0438", "G0402", "G0008", "G0009", "G0010", "A0425", "A0427", "A0428", "A0429", "G0283", "G0444", "G0446", "G0447", "G0506", "G0101", "G0103", "G0105", "G0121", "G0296", "J0897", "J1100", "J3301", "J3420", "J7321", "J9035", "P9603", "Q2038", "Q0091", "Q0111", "G0179", "G0180", "G0181", "G0182"}
-	outpatientServices = [...]string{"G0463", "G0378", "G0379", "G0380", "G0381", "G0382", "G0383", "G0384", "G0390", "J0897", "J1885", "J2405", "J2550", "J3010", "J7030", "J7040", "J7050", "J9035", "J9271", "J9299", "C1713", "C1769", "C1776", "C1874", "C1887", "G0277", "G0239", "G0248", "A9500", "A9502", "A9579", "Q9967", "Q9965", "P9016"}
-	inpatientServices  = [...]string{"C1713", "C1776", "C1874", "C1769", "P9016", "J7030", "J2405", "J3010"}
-	homeServices       = [...]string{"G0151", "G0152", "G0153", "G0155", "G0156", "G0157", "G0158", "G0299", "G0300", "G0493", "Q5001"}
-	hospiceServices    = [...]string{"G0155", "G0156", "G0299", "G0300", "Q5001", "Q5002", "Q5003", "Q5004"}
-	equipment          = [...]string{"E0601", "E1390", "E0431", "A4253", "A4259", "K0001", "E0143", "E0110", "A7030", "A7037", "A7038", "A4604", "E0260", "K0823", "L3908", "L1832", "E0570", "J7613", "J7620"}
+	hospitalLines = [...]revenueLine{{"0250", ""}, {"0258", "J7030"}, {"0270", ""}, {"0272", ""}, {"0300", ""}, {"0301", ""}, {"0305", ""}, {"0306", ""}, {"0320", ""}, {"0350", ""},
+		{"0402", ""}, {"0410", ""}, {"0420", ""}, {"0430", ""}, {"0450", ""}, {"0480", ""}, {"0636", "J2405"}, {"0636", "J3010"}, {"0730", ""}, {"0390", "P9016"}}
+	surgeryLines = [...]revenueLine{{"0360", ""}, {"0370", ""}, {"0710", ""}, {"0278", "C1713"}, {"0278", "C1776"}, {"0278", "C1769"}}
+	nursingLines = [...]revenueLine{{"0022", ""}, {"0120", ""}, {"0250", ""}, {"0270", ""}, {"0300", ""}, {"0420", ""}, {"0430", ""}, {"0440", ""}}
+	homeLines    = [...]revenueLine{{"0551", "G0299"}, {"0551", "G0300"}, {"0421", "G0151"}, {"0421", "G0157"}, {"0551", "G0299"}, {"0431", "G0152"}, {"0571", "G0156"}, {"0551", "G0493"}, {"0441", "G0153"}, {"0561", "G0155"}, {"0270", ""}}
+	hospiceLines = [...]revenueLine{{"0651", "Q5001"}, {"0551", "G0299"}, {"0571", "G0156"}, {"0651", "Q5001"}, {"0561", "G0155"}, {"0551", "G0300"}, {"0651", "Q5003"}, {"0656", "Q5005"}, {"0657", ""}}
 )
-
-// revenueCenters by kind of claim; the texts belong to the NUBC and are left out.
-var (
-	hospitalRevenue   = [...]string{"0120", "0200", "0250", "0258", "0270", "0272", "0300", "0305", "0320", "0350", "0360", "0370", "0410", "0420", "0450", "0636", "0710", "0730"}
-	outpatientRevenue = [...]string{"0250", "0260", "0270", "0300", "0301", "0305", "0320", "0350", "0402", "0420", "0450", "0480", "0510", "0636", "0730", "0761"}
-	nursingRevenue    = [...]string{"0022", "0120", "0250", "0270", "0300", "0420", "0430", "0440"}
-	homeRevenue       = [...]string{"0421", "0431", "0441", "0551", "0561", "0571", "0270"}
-	hospiceRevenue    = [...]string{"0651", "0652", "0655", "0656", "0551", "0561", "0571"}
-)
-
-// drgs are MS-DRGs.
-var drgs = [...]string{"470", "871", "291", "193", "190", "392", "065", "690", "280", "247", "481", "683", "378", "603", "189", "312", "194", "872"}
 
 // places of service, CMS's own list.
 var places = [...]code{
@@ -144,82 +244,64 @@ var places = [...]code{
 	{"12", "Home. Location, other than a hospital or other facility, where the patient receives care in a private residence."},
 	{"65", "End-Stage Renal Disease Treatment Facility"},
 	{"34", "Hospice"},
+	{"24", "Ambulatory Surgical Center"},
+	{"60", "Mass Immunization Center"},
 }
 
-const placeHome = 10 // the index of 12 in places
+var placeHome = numberOf("12", places[:])
 
 // specialties are CMS provider specialty codes.
 var specialties = [...]code{
 	{"01", "General practice"}, {"06", "Cardiology"}, {"08", "Family practice"}, {"11", "Internal medicine"}, {"18", "Ophthalmology"},
 	{"20", "Orthopedic surgery"}, {"30", "Diagnostic radiology"}, {"34", "Urology"}, {"41", "Optometrist"}, {"48", "Podiatry"},
 	{"50", "Nurse practitioner"}, {"69", "Clinical laboratory (billing independently)"}, {"97", "Physician assistant"}, {"07", "Dermatology"}, {"39", "Nephrology"},
+	{"10", "Gastroenterology"}, {"13", "Neurology"}, {"16", "Obstetrics/gynecology"}, {"26", "Psychiatry"}, {"29", "Pulmonary disease"}, {"46", "Endocrinology"},
+	{"59", "Ambulance service supplier"}, {"65", "Physical therapist in private practice"}, {"66", "Rheumatology"}, {"72", "Pain management"}, {"83", "Hematology/oncology"},
+	{"92", "Radiation oncology"}, {"93", "Emergency medicine"}, {"A5", "Pharmacy"}, {"C6", "Hospitalist"},
 }
 
-// kinds of service and BETOS groups, which go together on a line.
-var services = [...]struct{ kind, betos code }{
-	{code{"1", "Medical care"}, code{"M1B", "Office visits - established"}},
-	{code{"2", "Surgery"}, code{"P6C", "Minor procedures - other (Medicare fee schedule)"}},
-	{code{"3", "Consultation"}, code{"M6", "Consultations"}},
-	{code{"4", "Diagnostic radiology"}, code{"I1A", "Standard imaging - chest"}},
-	{code{"5", "Diagnostic laboratory"}, code{"T1H", "Lab tests - other (non-Medicare fee schedule)"}},
-	{code{"D", "Ambulance"}, code{"O1A", "Ambulance"}},
-	{code{"9", "Other medical items or services"}, code{"T2D", "Other tests - other"}},
-}
+var (
+	internist   = numberOf("11", specialties[:])
+	surgeon     = numberOf("20", specialties[:])
+	hospitalist = numberOf("C6", specialties[:])
+	supplier    = numberOf("A5", specialties[:])
+)
 
-// states as postal codes, CMS's numbers of them, and the start of their ZIP codes.
-var states = [...]struct{ postal, number, zip string }{
-	{"CA", "05", "900"}, {"CO", "06", "802"}, {"FL", "10", "331"}, {"GA", "11", "303"}, {"IL", "14", "606"}, {"IA", "16", "503"},
-	{"KY", "18", "402"}, {"MD", "21", "212"}, {"MA", "22", "021"}, {"MI", "23", "482"}, {"MO", "26", "641"}, {"NY", "33", "100"},
-	{"NC", "34", "272"}, {"OH", "36", "432"}, {"PA", "39", "191"}, {"TX", "45", "770"}, {"UT", "46", "841"}, {"WA", "50", "981"},
+// kinds of service and BETOS groups, which go together on a line. The name is
+// for this package.
+var services = [...]struct {
+	name        string
+	kind, betos code
+}{
+	{"1", code{"1", "Medical care"}, code{"M1B", "Office visits - established"}},
+	{"2", code{"2", "Surgery"}, code{"P6C", "Minor procedures - other (Medicare fee schedule)"}},
+	{"3", code{"3", "Consultation"}, code{"M6", "Consultations"}},
+	{"4", code{"4", "Diagnostic radiology"}, code{"I1A", "Standard imaging - chest"}},
+	{"5", code{"5", "Diagnostic laboratory"}, code{"T1H", "Lab tests - other (non-Medicare fee schedule)"}},
+	{"6", code{"6", "Therapeutic radiology"}, code{"P7A", "Oncology - radiation therapy"}},
+	{"D", code{"D", "Ambulance"}, code{"O1A", "Ambulance"}},
+	{"9", code{"9", "Other medical items or services"}, code{"T2D", "Other tests - other"}},
+	{"1J", code{"1", "Medical care"}, code{"O1E", "Other drugs"}},
+	{"1C", code{"1", "Medical care"}, code{"O1D", "Chemotherapy"}},
+	{"VI", code{"V", "Pneumococcal/flu vaccine"}, code{"O1G", "Immunizations/Vaccinations"}},
+	{"RO", code{"R", "Rental of DME"}, code{"D1C", "Oxygen and supplies"}},
+	{"RW", code{"R", "Rental of DME"}, code{"D1D", "Wheelchairs"}},
+	{"RE", code{"R", "Rental of DME"}, code{"D1E", "Other DME"}},
+	{"PE", code{"P", "Lump sum purchase of DME, prosthetics, orthotics"}, code{"D1F", "Prosthetic/Orthotic devices"}},
+	{"9E", code{"9", "Other medical items or services"}, code{"D1A", "Medical/surgical supplies"}},
 }
 
 var modifiers = [...]string{"GA", "GP", "KX", "LT", "RT", "Q8", "XU", "GT", "NU", "RR", "KH", "GY"}
 
 var localities = [...]string{"01", "02", "05", "10", "15", "16", "18", "26", "99"}
 
-var dischargeStatus = [...]string{"01", "01", "01", "03", "06", "06", "20", "30", "50"}
-
-var drugs = [...]string{"00071015523", "00006027731", "55513071001", "00006302602", "00093507201", "68180035109", "00378180101", "65862000899", "16714068303", "29300012910"}
-
-// The pools of providers and facilities are the same for every seed.
+// Where a patient went, ptnt_dschrg_stus_cd.
 const (
-	providerCount = 1 << 13
-	facilityCount = 1 << 11
+	toHome     = "01"
+	toNursing  = "03"
+	toHomeCare = "06"
+	died       = "20"
+	staying    = "30"
+	diedAtHome = "40"
+	toHospice  = "50"
 )
-
-type facility struct{ npi, number, name string }
-
-var providers = func() (npis [providerCount]string) {
-	for i := range npis {
-		npis[i] = npi(9_00_000_000 + uint64(i)*6_007)
-	}
-	return npis
-}()
-
-var facilities = func() (all [facilityCount]facility) {
-	names := [...]string{"Río Bravo", "Lakeside", "St. Æthelwold", "Cedar Hill", "Prärie View", "Mount Example", "Clínica Señorío", "Harbor", "Two Rivers", "Sample Valley"}
-	kinds := [...]string{"Medical Center", "Community Hospital", "Care Center", "Health Services, Inc.", "Memorial Hospital", "Regional Health"}
-	for i := range all {
-		name := names[i%len(names)] + " " + kinds[i/len(names)%len(kinds)] + " " + string(appendInt(nil, uint64(i)))
-		number := string(appendPadded(nil, uint64(10_0000+i*397%800_000), 6))
-		all[i] = facility{npi(9_50_000_000 + uint64(i)*19_009), number, name}
-	}
-	return all
-}()
-
-// npi puts the check digit behind nine digits: Luhn's over them with 80840 in
-// front, as for every card of ISO 7812 (CMS, "NPI check digit calculation").
-func npi(nine uint64) string {
-	digits := appendInt([]byte("80840"), nine)
-	sum := 0
-	for i, c := range digits {
-		d := int(c - '0')
-		if (len(digits)-i)%2 == 1 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-	}
-	return string(append(digits[5:], byte('0'+(10-sum%10)%10)))
-}

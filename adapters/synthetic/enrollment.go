@@ -49,7 +49,7 @@ func enrollmentLength(r *rng) int {
 	case r.permille(200):
 		return r.between(2, 18)
 	default:
-		return r.between(12, 110)
+		return r.between(14, 122)
 	}
 }
 
@@ -78,6 +78,42 @@ func (pl plan) months() domain.MonthSet {
 	return set
 }
 
+// until is the plan without what comes after a month, from without what comes
+// before it.
+func (pl plan) until(month int) plan { return pl.within(span{0, month}) }
+
+func (pl plan) from(month int) plan { return pl.within(span{month, lastEnrolled}) }
+
+func (pl plan) within(limits span) (some plan) {
+	for _, s := range pl.spans[:pl.n] {
+		if s = (span{max(s.first, limits.first), min(s.last, limits.last)}); s.first <= s.last {
+			some.spans[some.n] = s
+			some.n++
+		}
+	}
+	return some
+}
+
+// served is how many months the plan has from 2020 on, and nth is one of them.
+func (pl plan) served() (n int) {
+	for _, s := range pl.spans[:pl.n] {
+		n += max(s.last-max(s.first, firstServed)+1, 0)
+	}
+	return n
+}
+
+func (pl plan) nth(n int) int {
+	for _, s := range pl.spans[:pl.n] {
+		first := max(s.first, firstServed)
+		if length := max(s.last-first+1, 0); n >= length {
+			n -= length
+		} else {
+			return first + n
+		}
+	}
+	panic("synthetic: there is no such month")
+}
+
 func (pl plan) has(month int) bool {
 	for _, s := range pl.spans[:pl.n] {
 		if month >= s.first && month <= s.last {
@@ -97,10 +133,4 @@ func (pl plan) bridge(r *rng, month int) int {
 		}
 	}
 	return 0
-}
-
-// window is the months of which claims are made: the enrolled ones, the gaps,
-// and a little before and after, since the source knows a person's whole life.
-func (pl plan) window() span {
-	return span{max(pl.spans[0].first-2, 0), min(pl.spans[pl.n-1].last+2, lastEnrolled)}
 }

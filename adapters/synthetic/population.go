@@ -51,6 +51,7 @@ func SandboxContracts() []Contract {
 type Population struct {
 	seed      uint64
 	contracts []Contract // in the order of their numbers
+	census    []census   // of the contracts
 }
 
 // Option changes what New makes.
@@ -81,6 +82,7 @@ func New(seed uint64, options ...Option) *Population {
 		}
 		used[contractDigits(c.Number)] = true
 	}
+	p.census = newCensus(p.contracts)
 	return p
 }
 
@@ -109,26 +111,57 @@ type Enrollee struct {
 // equally long, so the order of the texts is that of their digits.
 func (p *Population) Enrollees(contract domain.ContractNumber) iter.Seq[Enrollee] {
 	return func(yield func(Enrollee) bool) {
-		for i := range p.Size(contract) {
-			if !yield(p.enrollee(newPerson(contractDigits(contract), i))) {
-				return
+		for i := range p.census {
+			c := &p.census[i]
+			for n := range c.Enrollees {
+				if c.Number != contract {
+					break
+				}
+				if !yield(p.enrollee(c.person(n), contract)) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// Find returns the enrollee with a patient id and the contract he is enrolled
-// in, and false for an id that is nobody's.
+// Find returns the enrollee with a patient id, with his months in his home
+// contract, which his id is of, and false for an id that is nobody's.
 func (p *Population) Find(id domain.PatientID) (Enrollee, domain.ContractNumber, bool) {
 	who, contract, ok := p.find(id)
 	if !ok {
 		return Enrollee{}, "", false
 	}
-	return p.enrollee(who), contract, true
+	return p.enrollee(who, contract), contract, true
 }
 
-func (p *Population) enrollee(who person) Enrollee {
-	return Enrollee{Patient: who.id(), Months: p.plan(who).months(), Identifiers: p.identifiers(who)}
+// FindIn returns the enrollee with a patient id and his months in a contract,
+// his home or the other one that he switched from or to, and false where the
+// contract does not list him.
+func (p *Population) FindIn(contract domain.ContractNumber, id domain.PatientID) (Enrollee, bool) {
+	who, home, ok := p.find(id)
+	if !ok || home != contract && !p.isGuest(who, contract) {
+		return Enrollee{}, false
+	}
+	return p.enrollee(who, contract), true
+}
+
+func (p *Population) isGuest(who person, contract domain.ContractNumber) bool {
+	return who.switches() && slices.ContainsFunc(p.census, func(c census) bool {
+		return c.Number == contract && c.host == int(uint64(who)/maxEnrollees) && int(uint64(who)%maxEnrollees/switchEvery) < c.guests
+	})
+}
+
+func (p *Population) enrollee(who person, contract domain.ContractNumber) Enrollee {
+	l := p.life(who)
+	months := l.plan
+	if who.switches() {
+		home, other := p.shares(who, l.plan)
+		if months = home; contractDigits(contract) != int(uint64(who)/maxEnrollees) {
+			months = other
+		}
+	}
+	return Enrollee{Patient: who.id(), Months: months.months(), Identifiers: p.identifiers(who)}
 }
 
 const maxEnrollees = 1_000_000
@@ -158,8 +191,8 @@ func (p *Population) find(id domain.PatientID) (person, domain.ContractNumber, b
 		}
 		n = n*10 + int(c-'0')
 	}
-	for _, c := range p.contracts {
-		if contractDigits(c.Number) == n/maxEnrollees && n%maxEnrollees < c.Enrollees {
+	for i := range p.census {
+		if c := &p.census[i]; contractDigits(c.Number) == n/maxEnrollees && n%maxEnrollees < c.natives {
 			return person(n), c.Number, true
 		}
 	}
@@ -174,8 +207,9 @@ func contractDigits(c domain.ContractNumber) int {
 	return n
 }
 
-// identifiers: one MBI for most, one or two historic ones for a tenth, and now
-// and then nobody knows a current one.
+// identifiers: one MBI for most, one or two historic ones for a tenth, that of
+// another id for those who were merged, and now and then nobody knows a current
+// one.
 func (p *Population) identifiers(who person) domain.Identifiers {
 	r := derive(p.seed^uint64(who), kindIdentifiers, 0)
 	var ids domain.Identifiers
@@ -187,6 +221,9 @@ func (p *Population) identifiers(who person) domain.Identifiers {
 		if r.permille(150) {
 			ids.Historic = append(ids.Historic, p.mbi(who, 2))
 		}
+	}
+	if p.merged(who) {
+		ids.Historic = append(ids.Historic, p.mbi(formerSelf(who), 0))
 	}
 	return ids
 }

@@ -6,15 +6,15 @@ type rendering struct {
 	p                                  *program
 	c                                  *claim
 	l                                  *line
-	patient, contract                  string
+	patient                            string
 	line, member, diagnosis, procedure int
 	skipped                            int // members of the team that are left out
 	base                               int // the number of the first that is not
 }
 
 // render appends the claim in the shape of the program.
-func (p *program) render(b []byte, c *claim, patient, contract string) []byte {
-	r := rendering{p: p, c: c, l: &c.lines[0], patient: patient, contract: contract, base: 1}
+func (p *program) render(b []byte, c *claim, patient string) []byte {
+	r := rendering{p: p, c: c, l: &c.lines[0], patient: patient, base: 1}
 	if p.from2 {
 		r.base = 2
 		if c.hasReferring {
@@ -37,7 +37,7 @@ func (p *program) render(b []byte, c *claim, patient, contract string) []byte {
 			b = r.appendEntry(b, o.act)
 		case o.act < actLineCharge:
 			b = r.appendLine(b, o.act)
-		case o.act < ifReferring:
+		case o.act < ifTimed:
 			b = appendMoney(b, r.lineAmount(o.act))
 		case o.act < eachMember:
 			if !r.holds(o.act) {
@@ -66,7 +66,7 @@ func (r *rendering) appendIdentity(b []byte, act action) []byte {
 	case actPatient:
 		b = append(b, r.patient...)
 	case actContract:
-		b = append(b, r.contract...)
+		b = append(b, c.contract...)
 	case actStatus:
 		if c.voided {
 			b = append(b, "cancelled"...)
@@ -103,9 +103,9 @@ func (r *rendering) appendParty(b []byte, act action) []byte {
 	case actFacilityName:
 		b = append(b, facilities[c.facility].name...)
 	case actBillingNPI:
-		b = append(b, providers[c.billing]...)
+		b = append(b, providers[c.billing].npi...)
 	case actReferringNPI:
-		b = append(b, providers[c.referring]...)
+		b = append(b, providers[c.referring].npi...)
 	case actPostal:
 		b = append(b, states[c.state].postal...)
 	case actZip:
@@ -127,13 +127,13 @@ func (r *rendering) appendDetail(b []byte, act action) []byte {
 	c := r.c
 	switch act {
 	case actDRG:
-		b = append(b, drgs[c.drg]...)
+		b = append(b, c.drg...)
 	case actAdmission:
 		b = appendInt(b, uint64(c.admission))
 	case actSource:
 		b = appendInt(b, uint64(c.source))
 	case actDischarge:
-		b = append(b, dischargeStatus[c.discharge]...)
+		b = append(b, c.discharge...)
 	case actFrequency:
 		b = appendInt(b, uint64(c.frequency))
 	case actBlood:
@@ -145,7 +145,7 @@ func (r *rendering) appendDetail(b []byte, act action) []byte {
 	case actSupply:
 		b = appendInt(b, uint64(c.supply))
 	case actDrug:
-		b = append(b, drugs[c.drug]...)
+		b = append(b, c.drug...)
 	}
 	return b
 }
@@ -202,11 +202,9 @@ func (r *rendering) appendLine(b []byte, act action) []byte {
 		}
 		b = append(b, ']')
 	case actLineService:
-		table := serviceTables[r.c.kind]
-		b = append(b, table[l.service%len(table)]...)
+		b = append(b, l.service...)
 	case actLineRevenue:
-		table := revenueTables[r.c.kind]
-		b = append(b, table[l.revenue%len(table)]...)
+		b = append(b, l.revenue...)
 	case actLinePlace:
 		b = append(b, r.p.words.places[l.place]...)
 	case actLinePayment:
@@ -220,7 +218,7 @@ func (r *rendering) appendLine(b []byte, act action) []byte {
 	case actLineBetos:
 		b = append(b, r.p.words.betos[l.kind]...)
 	case actLineModifier:
-		b = append(b, modifiers[l.modifier]...)
+		b = append(b, l.modifier...)
 	case actLineStart:
 		b = append(b, calendar.text[l.start]...)
 	case actLineEnd:
@@ -255,6 +253,8 @@ func (r *rendering) lineAmount(act action) uint32 {
 func (r *rendering) holds(act action) bool {
 	c := r.c
 	switch act {
+	case ifTimed:
+		return !c.untimed
 	case ifReferring:
 		return c.hasReferring
 	case ifObservation:
@@ -268,11 +268,11 @@ func (r *rendering) holds(act action) bool {
 	case ifLineFirstObserved:
 		return r.line == 0 && c.observation > 0
 	case ifLineService:
-		return r.l.service >= 0
+		return r.l.service != ""
 	case ifLineUnserviced:
-		return r.l.service < 0
+		return r.l.service == ""
 	case ifLineModifier:
-		return r.l.modifier >= 0
+		return r.l.modifier != ""
 	}
 	panic("synthetic: no such condition")
 }
@@ -326,9 +326,9 @@ func (p *program) appendMember(b []byte, m *member, sequence int) []byte {
 	b = append(b, w.open...)
 	b = appendInt(b, uint64(sequence))
 	b = append(b, p.words.provider...)
-	b = append(b, providers[m.provider]...)
+	b = append(b, providers[m.provider].npi...)
 	if m.role == performing {
-		return append(b, p.by[m.specialty]...)
+		return append(b, p.by[providers[m.provider].specialty]...)
 	}
 	return append(b, w.close...)
 }
@@ -358,15 +358,4 @@ func poaAnswer(d *diagnosis) int {
 		return 1
 	}
 	return 0
-}
-
-// The tables that a line's service and revenue center are taken from.
-var serviceTables = [claimTypes][]string{
-	typeCarrier: carrierServices[:], typeDME: equipment[:], typeHHA: homeServices[:], typeHospice: hospiceServices[:],
-	typeInpatient: inpatientServices[:], typeOutpatient: outpatientServices[:],
-}
-
-var revenueTables = [claimTypes][]string{
-	typeHHA: homeRevenue[:], typeHospice: hospiceRevenue[:], typeInpatient: hospitalRevenue[:],
-	typeOutpatient: outpatientRevenue[:], typeSNF: nursingRevenue[:],
 }

@@ -110,7 +110,7 @@ func r4Profile(name string) string {
 }
 
 func r4Meta(f *typeFacts) string {
-	return object("lastUpdated", text("$updated$"), "profile", array(r4Profile("ExplanationOfBenefit-"+f.profile)))
+	return "{" + when("timed", `"lastUpdated":`+text("$updated$")+",") + `"profile":` + array(r4Profile("ExplanationOfBenefit-"+f.profile)) + "}"
 }
 
 func r4Identifier(system, value string) string {

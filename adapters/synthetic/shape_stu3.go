@@ -123,7 +123,7 @@ func stu3Info(sequence, name, display, member, value string) string {
 }
 
 func stu3Head(f *typeFacts) []string {
-	return []string{"resourceType", text("ExplanationOfBenefit"), "id", text(f.prefix + "-$id$"), "meta", object("lastUpdated", text("$updated$"))}
+	return []string{"resourceType", text("ExplanationOfBenefit"), "id", text(f.prefix + "-$id$"), "meta", when("timed", object("lastUpdated", text("$updated$")))}
 }
 
 func stu3Identifier(system, value string) string {

@@ -10,7 +10,7 @@ import (
 // through: copy a literal, write a value, copy the next literal. The marks are
 //
 //	$name$                   the value of a field, see fields
-//	$if name$ ... $end$      only when the condition holds, see conditions
+//	$if name$ ... $end$      only when the condition holds, see shapeConditions
 //	$each name$ ... $next$   once for each element, with commas between, see loops
 //
 // A program is immutable and shared by all readers.
@@ -121,6 +121,7 @@ const (
 	actLineRate
 
 	// Conditions.
+	ifTimed
 	ifReferring
 	ifObservation
 	ifBlood
@@ -158,7 +159,8 @@ var fields = map[string]action{
 	"line.deductible": actLineDeductible, "line.noncovered": actLineNoncovered, "line.rate": actLineRate,
 }
 
-var conditions = map[string]action{
+var shapeConditions = map[string]action{
+	"timed":     ifTimed,
 	"referring": ifReferring, "observation": ifObservation, "blood": ifBlood, "locality": ifLocality, "procedures": ifProcedures,
 	"line.observed": ifLineFirstObserved, "line.service": ifLineService, "line.unserviced": ifLineUnserviced, "line.modifier": ifLineModifier,
 }
@@ -180,7 +182,7 @@ func compile(shape string) []op {
 			word, name, _ := strings.Cut(parts[i+1], " ")
 			switch word {
 			case "if":
-				o.act = known(conditions, name)
+				o.act = known(shapeConditions, name)
 				open = append(open, len(ops))
 			case "each":
 				o.act = known(loops, name)[0]

@@ -6,6 +6,7 @@
 package synthetic_test
 
 import (
+	"slices"
 	"testing"
 
 	"cms.gov/ab2d/adapters/synthetic"
@@ -71,6 +72,9 @@ func TestWhatAnExportComesTo(t *testing.T) {
 	} {
 		t.Run(string(version), func(t *testing.T) {
 			d := deliver(t, version, people)
+			if d.verdicts[eob.Restricted] > 0 {
+				t.Errorf("%g claims have codes of 42 CFR Part 2", d.verdicts[eob.Restricted])
+			}
 			band(t, "kept claims an enrollee", d.kept/d.enrollees, 38, 55)
 			band(t, "enrollees without claims", d.without/d.enrollees, 0.10, 0.17)
 			band(t, "enrollees with over 150 a year", d.many/d.enrollees, 0.005, 0.02)
@@ -83,6 +87,11 @@ func TestWhatAnExportComesTo(t *testing.T) {
 				eob.Carrier: .77, eob.Outpatient: .154, eob.DME: .055, eob.Inpatient: .0092, eob.HHA: .0054, eob.SNF: .0038, eob.Hospice: .0023,
 			} {
 				band(t, "share of "+kind.String(), d.types[kind]/d.kept, share*.6, share*1.6)
+			}
+			if version == domain.R4 {
+				band(t, "gigabytes of S0030", d.trimmedBytes/d.enrollees*30_000/1e9, 7, 8.3)
+				small := deliver(t, version, slices.Collect(population.Enrollees("S0000")))
+				band(t, "megabytes of S0000", small.trimmedBytes/1e6, 20, 45)
 			}
 			t.Logf("S0030: %.1f GB trimmed, %.1f GB raw", d.trimmedBytes/d.enrollees*30_000/1e9, d.rawBytes/d.enrollees*30_000/1e9)
 		})

@@ -116,8 +116,8 @@ func (p *fetcherPool) fetch(ctx context.Context, m member) *fetched {
 		case ctx.Err() != nil:
 			f.err = context.Cause(ctx)
 			return f
-		case errors.As(err, new(scratchError)):
-			f.err = err // our own room is the trouble; the member is not to blame
+		case errors.As(err, new(scratchError)), domain.CodeOf(err) == domain.Invalid:
+			f.err = err // our own room, or a source that cannot be asked like this: the member is not to blame
 			return f
 		case try >= p.use.Settings.FetchTries || domain.CodeOf(err) == domain.NotFound:
 			p.use.Log.WarnContext(ctx, "enrollee failed", "job", p.job.ID, "contract", p.contract, "tries", try, "error", err)

@@ -2,6 +2,7 @@ package produce
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"cms.gov/ab2d/domain"
@@ -28,7 +29,11 @@ func (u *UseCase) Plan(ctx context.Context, id domain.JobID) error {
 		return err
 	}
 	if s.TransactionTime, err = domain.TransactionTime(s.CreatedAt, complete, s.Window, u.Settings.Margin); err != nil {
-		return err
+		if u.Clock.Now().Sub(s.CreatedAt) < u.Settings.SourceWait {
+			return err
+		}
+		return u.fail(ctx, id, domain.BusinessRule, fmt.Sprintf("The claims source has nothing after %s, and _since is %s.",
+			complete.UTC().Format(time.RFC3339), s.Window.Since.Format(time.RFC3339)), err)
 	}
 	var plans []domain.ContractPlan
 	var parts []domain.Partition

@@ -176,6 +176,32 @@ func TestAnAnswerThatIsNotWholeIsAskedForAgain(t *testing.T) {
 	}
 }
 
+func TestAQuestionThatTheSourceRefusesFailsTheExport(t *testing.T) {
+	s := four(t)
+	s.Claims.Script("3", memory.Answer{Refused: domain.Errorf(domain.Invalid, "these claims are in STU3 only")})
+	job := s.Exported(site.First, everything)
+	if job.State != domain.Failed || job.Failure.Code != domain.Invalid || !strings.Contains(job.Failure.Reason, "STU3 only") || len(s.Claims.Asked()) > 6 {
+		t.Errorf("%s after %d questions: %+v", job.State, len(s.Claims.Asked()), job.Failure)
+	}
+}
+
+func TestAnExportWaitsForASourceThatIsBehindSinceButNotForEver(t *testing.T) {
+	s := four(t)
+	s.Claims.SetComplete(site.Start.Add(-2 * time.Hour))
+	id := s.KickOff(site.First, domain.Window{Since: site.Start.Add(-time.Hour)})
+	plan, _ := s.Store.Queue.Take()
+	if err := memory.Run(t.Context(), s.Produce, plan); domain.CodeOf(err) != domain.Unavailable || s.Job(id).State != domain.Submitted {
+		t.Fatalf("%v, and the job is %s", err, s.Job(id).State)
+	}
+	s.Clock.Advance(s.Produce.Settings.SourceWait)
+	if err := memory.Run(t.Context(), s.Produce, plan); err != nil {
+		t.Fatal(err)
+	}
+	if job := s.Job(id); job.State != domain.Failed || !strings.Contains(job.Failure.Reason, "nothing after 2026-03-02T13:00:00Z") {
+		t.Errorf("%s: %+v", job.State, job.Failure)
+	}
+}
+
 func TestAClaimComesOnce(t *testing.T) {
 	s := four(t)
 	s.Claims.Put("1", site.Claim("c1", "1", "2025-05-05", updated), site.Claim("c1", "1", "2025-05-05", updated))
@@ -352,9 +378,11 @@ func TestWorkThatTheQueueLostIsQueuedAgain(t *testing.T) {
 	if err := s.Produce.Reconcile(t.Context(), false); err != nil || len(s.Store.Queue.Waiting()) > 0 {
 		t.Errorf("partitions that have only just been queued are queued again (%v)", err)
 	}
-	reconcile()
-	if err := s.Drain(); err != nil {
-		t.Fatal(err)
+	for range 2 { // the first that waits, and then the one behind it
+		reconcile()
+		if err := s.Drain(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if job := s.Job(id); job.State != domain.Successful || job.Accounts[0].Columns != readable {
 		t.Errorf("%s, %+v", job.State, job.Accounts)

@@ -135,6 +135,9 @@ func (u *UseCase) giveUp(ctx context.Context, l domain.Lease, err, cause error) 
 	case domain.CodeOf(cause) == domain.BusinessRule && cause != nil:
 		return u.fail(ctx, id.Job, domain.BusinessRule, cause.(*domain.Error).Message, cause)
 	}
+	if e := (*domain.Error)(nil); errors.As(err, &e) && e.Code == domain.Invalid {
+		return u.fail(ctx, id.Job, domain.Invalid, e.Message, err)
+	}
 	stopping := ctx.Err() != nil
 	// Given back at once even while the process stops, so that nobody has to
 	// wait for the lease to run out.

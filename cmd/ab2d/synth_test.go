@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"cms.gov/ab2d/adapters/config"
 	"cms.gov/ab2d/adapters/synthetic"
 )
 
@@ -106,6 +108,17 @@ func TestSynthRefusesWhatItCannotDo(t *testing.T) {
 	}
 }
 
+func TestAFolderOfClaimsIsNamedExactlyWhenItIsServed(t *testing.T) {
+	for _, args := range [][]string{{"--claims", "ndjson"}, {"--claims-dir", "people"}} {
+		if _, _, err := config.Load(args, nil); err == nil || !strings.Contains(err.Error(), "claims-dir is") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+	if c, _, err := config.Load([]string{"--mode", "production", "--claims", "ndjson", "--claims-dir", "people"}, nil); err == nil || strings.Contains(err.Error(), "claims") {
+		t.Errorf("production: %v, %v; only its tokens are refused", c, err)
+	}
+}
+
 func TestSynthThatIsStoppedLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -155,9 +168,12 @@ func TestAFolderThatSynthWroteExportsTheSameFiles(t *testing.T) {
 	dir := t.TempDir()
 	served := []string{"--claims", "ndjson", "--claims-dir", folder}
 	made, taken := start(t, t.TempDir(), "127.0.0.1:0"), start(t, dir, "127.0.0.1:0", served...)
+	var asOf time.Time
 	for _, version := range []string{"v1", "v2"} {
 		kickOff := "/api/" + version + "/fhir/Group/S0000/$export"
-		if got, want := taken.exported(ctx, t, kickOff), made.exported(ctx, t, kickOff); !slices.Equal(got, want) || len(want) == 0 {
+		want, _ := made.exported(ctx, t, kickOff)
+		got, at := taken.exported(ctx, t, kickOff)
+		if asOf = at; !slices.Equal(got, want) || len(want) == 0 {
 			t.Errorf("%s: other files: %v, not %v", version, got, want)
 		}
 	}
@@ -174,14 +190,15 @@ func TestAFolderThatSynthWroteExportsTheSameFiles(t *testing.T) {
 	if err := again.signIn(ctx, sponsorOf(t, "S0001")); err != nil {
 		t.Fatal(err)
 	}
-	m, err := again.export(ctx, "/api/v2/fhir/Group/S0001/$export")
-	if err != nil || len(m.Output) != 1 {
-		t.Errorf("after somebody was enrolled: %d files, %v", len(m.Output), err)
+	// Nobody's claims are newer than asOf, but everybody in S0001 is.
+	m, err := again.export(ctx, "/api/v2/fhir/Group/S0001/$export?_since="+asOf.Format(time.RFC3339Nano))
+	if err != nil || len(m.Output) != 1 || !m.TransactionTime.After(asOf) {
+		t.Errorf("after people were enrolled: %d files, as of %s after %s, %v", len(m.Output), m.TransactionTime, asOf, err)
 	}
 }
 
-// exported returns the files of an export of S0000.
-func (s *server) exported(ctx context.Context, t *testing.T, kickOff string) []file {
+// exported returns the files of an export of S0000 and what it is as of.
+func (s *server) exported(ctx context.Context, t *testing.T, kickOff string) ([]file, time.Time) {
 	t.Helper()
 	if err := s.signIn(ctx, sponsorOf(t, "S0000")); err != nil {
 		t.Fatal(err)
@@ -190,5 +207,5 @@ func (s *server) exported(ctx context.Context, t *testing.T, kickOff string) []f
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.files(ctx, t, m)
+	return s.files(ctx, t, m), m.TransactionTime
 }

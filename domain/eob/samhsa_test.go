@@ -39,8 +39,8 @@ func restricted(t *testing.T, v domain.FHIRVersion, raw []byte) bool {
 	return f.Restricted
 }
 
-// allCodes are the codes of the lists with a system of theirs, ICD-10-CM with the
-// dot and without.
+// allCodes are the codes of the lists with a system of theirs, each twice in a row:
+// ICD-10-CM with the dot and without, the others under two systems.
 func allCodes(t *testing.T) (codings []string) {
 	diagnoses, procedures, groups := firstColumn("codes-icd-10-diagnosis.csv"), firstColumn("codes-icd-10-procedure.csv"), firstColumn("codes-drg.csv")
 	if len(diagnoses) != 447 || len(procedures) != 57 || len(groups) != 3 {
@@ -106,7 +106,9 @@ func TestEveryListedCodeRestrictsWhereverItStands(t *testing.T) {
 	for _, v := range []domain.FHIRVersion{domain.STU3, domain.R4} {
 		for p, place := range places {
 			for n, coding := range codings {
-				if testing.Short() && (n+p)%17 != 0 {
+				// Each code stands twice in the list, in two ways of writing: one here, the
+				// other in the next place.
+				if (n+p)%2 != 0 || testing.Short() && (n/2+p)%17 != 0 {
 					continue
 				}
 				raw := claimWith(fmt.Sprintf(place, coding))

@@ -18,8 +18,8 @@ import (
 // objects, and copying (one append a member) is next to nothing. So strings are
 // looked through eight bytes at a time, a name is looked up by its first eight
 // bytes in one comparison, conditional elements are dropped unread where they
-// cannot qualify (a tenth faster), and going from string to string in a dropped
-// value without returning to the loop gains nothing.
+// cannot qualify (a tenth faster), and a short string
+// in a dropped value is skipped without a call, as a name without a look at it.
 type scanner struct {
 	raw  []byte
 	out  []byte

@@ -250,11 +250,15 @@ func reclaimWaiting(s storeTest) {
 		got = s.reclaim(short, false, 10)
 		return len(got) > 0
 	})
-	if !slices.Equal(got, ids) {
-		s.Errorf("%v are taken, want %v", got, ids)
+	if !slices.Equal(got, ids[:1]) {
+		s.Errorf("%v are taken, want the first of its job, %v", got, ids[:1])
 	}
 	if got := s.reclaim(long, false, 10); len(got) != 0 {
-		s.Errorf("%v are taken again, though they are queued now", got)
+		s.Errorf("%v are taken again, though they are queued now or wait behind one that is", got)
+	}
+	s.acquire(ids[0], long)
+	if got := s.reclaim(short, false, 10); !slices.Equal(got, ids[1:]) {
+		s.Errorf("%v are taken, want %v: none waits before it any more", got, ids[1:])
 	}
 }
 
@@ -323,13 +327,12 @@ func reclaimEverythingUnbounded(s storeTest) {
 func reclaimBound(s storeTest) {
 	s.parties()
 	ids := s.partitions(1, 5)
+	for _, id := range ids {
+		s.acquire(id, short)
+	}
 	var got []domain.PartitionID
-	s.eventually("all are taken in twos", func() bool {
+	s.eventually("all are taken in twos once their leases are over", func() bool {
 		some := s.reclaim(long, false, 2)
-		if len(some) > 0 {
-			s.Fatalf("%v are taken before patience is over", some)
-		}
-		some = s.reclaim(short, false, 2)
 		if len(some) > 2 {
 			s.Fatalf("%d partitions are taken, want 2 at most", len(some))
 		}
@@ -337,8 +340,8 @@ func reclaimBound(s storeTest) {
 		return len(got) >= 5
 	})
 	slices.SortFunc(got, func(a, b domain.PartitionID) int { return a.Seq - b.Seq })
-	if !slices.Equal(slices.Compact(got), ids) {
-		s.Errorf("%v are taken, want each of %v", got, ids)
+	if !slices.Equal(got, ids) {
+		s.Errorf("%v are taken, want each of %v once", got, ids)
 	}
 }
 
@@ -354,12 +357,15 @@ func reclaimUnwanted(s storeTest) {
 
 func reclaimRacing(s storeTest) {
 	s.parties()
-	s.partitions(1, 20)
-	s.eventually("all waited too long", func() bool {
+	for _, id := range s.partitions(1, 20) {
+		s.acquire(id, short)
+	}
+	seen := map[domain.PartitionID]bool{}
+	s.eventually("all leases are over and taken", func() bool {
 		taken := make([][]domain.PartitionID, 6)
 		for _, err := range atOnce(len(taken), func(i int) error {
 			return s.try(func(ctx context.Context, tx ports.Tx) (err error) {
-				taken[i], err = tx.Partitions.Reclaim(ctx, 500*time.Millisecond, false, 7)
+				taken[i], err = tx.Partitions.Reclaim(ctx, long, false, 7)
 				return err
 			})
 		}) {
@@ -367,7 +373,6 @@ func reclaimRacing(s storeTest) {
 				s.Fatal(err)
 			}
 		}
-		seen := map[domain.PartitionID]bool{}
 		for _, ids := range taken {
 			for _, id := range ids {
 				if seen[id] {
@@ -376,7 +381,7 @@ func reclaimRacing(s storeTest) {
 				seen[id] = true
 			}
 		}
-		return len(seen) > 0
+		return len(seen) == 20
 	})
 }
 

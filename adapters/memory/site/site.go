@@ -66,7 +66,7 @@ func New(t *testing.T) *Site {
 	s.Retention = &retention.UseCase{Store: s.Store, Files: s.Files, Clock: clock}
 	s.Produce = &produce.UseCase{Store: s.Store, Coverage: s.Store, Claims: s.Claims, Files: s.Files, Packing: memory.Packing{}, Scratch: s.Scratch,
 		Clock: clock, Log: slog.New(slog.DiscardHandler), Settings: produce.Settings{
-			PartitionMembers: 2, RollBytes: 1 << 20, Lookahead: 2, StageBytes: 1 << 20, Lease: 30 * time.Second, Patience: time.Minute,
+			PartitionMembers: 2, RollBytes: 1 << 20, Lookahead: 2, StageBytes: 1 << 20, Lease: 30 * time.Second, Patience: time.Minute, SourceWait: time.Hour,
 			FileLife: 24 * time.Hour, EarliestServed: domain.EarliestServed, FetchTries: 3, FetchBackoff: time.Millisecond, FailedShare: 1, PartitionTries: 3}}
 	s.Do(func(ctx context.Context, tx ports.Tx) error {
 		if err := tx.Sponsors.Put(ctx, domain.Sponsor{ID: "sponsor", Name: "Sponsor"}); err != nil {
