@@ -247,7 +247,7 @@ func TestTheWalkOfTheReadme(t *testing.T) {
 // may take, so it cannot be that it waited for that.
 func TestAKilledExportGoesOnByItselfAndEndsWithTheSameFiles(t *testing.T) {
 	ctx := patience(t)
-	settings := []string{"--partition-members", "50", "--lease", "1h", "--patience", "1h"}
+	settings := []string{"--partition-members", "50", "--lease", "1h", "--patience", "1h", "--sweep", "500ms"}
 	const kickOff = "/api/v2/fhir/Group/S0001/$export"
 
 	undisturbed := start(t, t.TempDir(), "127.0.0.1:0", settings...)
