@@ -171,7 +171,7 @@ func provideDownloadLimits(cfg *config.Config) domain.DownloadLimits {
 func provideProduceSettings(cfg *config.Config) produce.Settings {
 	return produce.Settings{
 		PartitionMembers: cfg.PartitionMembers, RollBytes: cfg.RollBytes, Lookahead: cfg.Lookahead, StageBytes: cfg.StageBytes,
-		Lease: cfg.Lease, Margin: cfg.Margin, Patience: cfg.Patience, SourceWait: cfg.SourceWait, FileLife: cfg.FileLife, EarliestServed: cfg.EarliestServed,
+		Lease: cfg.Lease, Margin: cfg.Margin, Patience: cfg.Patience, SourceWait: cfg.SourceWait, FileLife: cfg.FileLife, EarliestServed: cfg.EarliestServed, LabelsOnly: !cfg.RestrictedCodes,
 		FetchTries: cfg.FetchTries, FetchBackoff: cfg.FetchBackoff, FailedShare: cfg.FailedShare, PartitionTries: cfg.PartitionTries,
 	}
 }

@@ -59,6 +59,7 @@ type Config struct {
 	ResumeGrace     time.Duration
 	FileLife        time.Duration
 	EarliestServed  domain.Date
+	RestrictedCodes bool
 
 	Workers          int
 	PartitionMembers int
@@ -104,6 +105,8 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.DurationVar(&c.ResumeGrace, "resume-grace", 15*time.Minute, "how long a client may still continue a file it fetched")
 	fs.DurationVar(&c.FileLife, "file-life", 24*time.Hour, "how long files can be fetched")
 	fs.TextVar(&c.EarliestServed, "earliest-served", domain.EarliestServed, "first day of service that is shared")
+
+	fs.BoolVar(&c.RestrictedCodes, "restricted-codes", true, "leave out claims with codes of 42 CFR Part 2 (SAMHSA), not only those labelled so")
 
 	fs.IntVar(&c.Workers, "workers", runtime.GOMAXPROCS(0), "partitions written at once in this process")
 	fs.IntVar(&c.PartitionMembers, "partition-members", 500, "enrollees in a partition")

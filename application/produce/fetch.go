@@ -69,7 +69,12 @@ func (p *fetcherPool) get() (*stage, *eob.Trimmer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return pop(&p.stages, func() *stage { return &stage{limit: p.use.Settings.StageBytes, scratch: p.use.Scratch} }),
-		pop(&p.trimmers, func() *eob.Trimmer { return eob.NewTrimmer(p.job.Version) })
+		pop(&p.trimmers, func() *eob.Trimmer {
+			if p.use.Settings.LabelsOnly {
+				return eob.NewTrimmer(p.job.Version, eob.ByLabelsAlone())
+			}
+			return eob.NewTrimmer(p.job.Version)
+		})
 }
 
 func pop[T any](free *[]T, make func() T) T {

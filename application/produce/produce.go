@@ -29,6 +29,7 @@ type Settings struct {
 	Patience         time.Duration // how long a task may wait in the queue before it is queued again
 	FileLife         time.Duration // how long files can be fetched after completion
 	EarliestServed   domain.Date
+	LabelsOnly       bool          // 42 CFR Part 2 data is known by its security label alone, not by its codes too
 	FetchTries       int           // how often an enrollee is asked for before it is failed
 	FetchBackoff     time.Duration // the first wait between tries; doubles, with jitter
 	FailedShare      float64       // of a job's enrollees; above it the job fails

@@ -202,6 +202,23 @@ func TestAnExportWaitsForASourceThatIsBehindSinceButNotForEver(t *testing.T) {
 	}
 }
 
+func TestARestrictedClaimStaysBehindAndIsToldNowhere(t *testing.T) {
+	s := four(t)
+	coded := strings.Replace(site.Claim("coded", "1", "2025-05-05", updated), `"use":"claim"`,
+		`"use":"claim","diagnosis":[{"sequence":1,"diagnosisCodeableConcept":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"F1010"}]}}]`, 1)
+	labelled := strings.Replace(site.Claim("labelled", "2", "2025-05-05", updated), `"meta":{`,
+		`"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"42CFRPart2"}],`, 1)
+	s.Claims.Put("1", coded, site.Claim("c1", "1", "2025-05-05", updated))
+	s.Claims.Put("2", labelled)
+	job := s.Exported(site.First, everything)
+	want(t, ids(t, s, job.ID), "c1", "c3", "c4")
+	if got := job.Accounts[0].Columns; got != (domain.Columns{Exported: 3, NoClaims: 1}) || len(lines(t, s, job.ID, domain.ErrorFile)) > 0 {
+		t.Errorf("columns %+v, and in the error file %v", got, lines(t, s, job.ID, domain.ErrorFile))
+	}
+	s.Produce.Settings.LabelsOnly = true
+	want(t, ids(t, s, s.Exported(site.First, everything).ID), "coded", "c1", "c3", "c4")
+}
+
 func TestAClaimComesOnce(t *testing.T) {
 	s := four(t)
 	s.Claims.Put("1", site.Claim("c1", "1", "2025-05-05", updated), site.Claim("c1", "1", "2025-05-05", updated))
