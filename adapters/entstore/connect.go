@@ -3,6 +3,7 @@ package entstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -43,7 +44,7 @@ func dialectOf(databaseURL string) (string, error) {
 	case "postgres", "postgresql":
 		return dialect.Postgres, nil
 	}
-	return "", fmt.Errorf("the database URL must be sqlite:PATH or postgres://...")
+	return "", errors.New("the database URL must begin with sqlite: or postgres://")
 }
 
 func connect(ctx context.Context, databaseURL string) (connection, error) {

@@ -8,17 +8,9 @@ import (
 	"cms.gov/ab2d/ent"
 )
 
-// Instants are kept in UTC to the microsecond, which every database can keep.
-
+// kept is an instant as it is kept: in UTC to the microsecond, which every
+// database can keep.
 func kept(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
-
-func keptOrNull(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = kept(t)
-	return &t
-}
 
 func orZero(t *time.Time) time.Time {
 	if t == nil {

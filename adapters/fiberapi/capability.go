@@ -39,7 +39,7 @@ func (a *api) capabilityStatement(v domain.FHIRVersion) object {
 		"publisher":    "Centers for Medicare & Medicaid Services",
 		"description": "Bulk export of the Medicare Part A and Part B claims of the people enrolled in a sponsor's Part D contracts. " +
 			"A contract is a Group whose id is the contract number. Of the export parameters, _type (ExplanationOfBenefit), " +
-			"_outputFormat (NDJSON), _since and _until are supported. People who are new to a contract since _since come with their full history.",
+			"_outputFormat (NDJSON), _since and _until are supported; sinceLastExport=true goes on from the last export that was fetched whole. People who are new to a contract since _since come with their full history.",
 		"kind":         "instance",
 		"instantiates": []string{bulkData},
 		"software":     object{"name": "AB2D", "version": cmp.Or(a.Version, "development")},

@@ -3,6 +3,7 @@ package riverjobs
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -49,7 +50,7 @@ func driverFor(databaseURL string, db *sql.DB) (riverdriver.Driver[*sql.Tx], err
 		return riversqlite.New(db), nil
 	}
 	if !strings.HasPrefix(databaseURL, "postgres://") && !strings.HasPrefix(databaseURL, "postgresql://") {
-		return nil, fmt.Errorf("the database URL must be sqlite:PATH or postgres://...")
+		return nil, errors.New("the database URL must begin with sqlite: or postgres://")
 	}
 	return riverdatabasesql.New(db), nil
 }

@@ -19,7 +19,9 @@
 // them, monthly dialysis and rentals, yearly visits and shots, and the last weeks
 // under a hospice. Month by month the other visits come on top, each for one of
 // the person's reasons in that season, with one of his few doctors or hospitals,
-// which are of his state. The tests hold the outcome to public figures.
+// which are of his state. The tests hold the outcome to bands around public
+// figures; where a comment names a publication, a number is of the order of what
+// it says, not copied from it.
 //
 // Some people are in two contracts, one after the other; some were merged from
 // two ids and keep the other's MBI; a few have no current MBI. Some claims are
@@ -30,8 +32,8 @@
 // updates at the very instant of a batch.
 //
 // What it is not: rates, prices and codes are plausible, not calibrated, a code
-// is used in all years once it is in the table, and because CPT is left out a
-// claim has fewer lines than it would have.
+// is used in all years once it is in the table, a facility's number may be a real
+// one's, and because CPT is left out a claim has fewer lines than it would have.
 //
 // Nobody here can be mistaken for a real person: every MBI has the letter S in
 // position 2 and every NPI starts with 9, both impossible in production, and

@@ -172,7 +172,7 @@ func ordinary() (*syscall.Credential, error) {
 		}
 		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 	}
-	return nil, errors.New("Postgres does not run as root, and there is no user postgres or nobody to run it as")
+	return nil, errors.New("the Postgres server does not run as root, and there is no user postgres or nobody to run it as")
 }
 
 const startsWithin = 60 * time.Second
