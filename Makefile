@@ -27,10 +27,10 @@ lint:
 	$(LINT) staticcheck ./...
 
 generate: ## make the generated code anew (ent, templ, wire)
-	go generate ./...
+	go generate -skip 'go run -mod=mod' ./...
 
 fresh: ## fail when the generated code is not what go generate makes
-	@before=$$(git status --porcelain | sort); go generate ./... || exit 1; \
+	@before=$$(git status --porcelain | sort); go generate -skip 'go run -mod=mod' ./... || exit 1; \
 	after=$$(git status --porcelain | sort); \
 	git diff --exit-code --stat -- ent web wire_gen.go && test "$$before" = "$$after" || \
 	{ echo "the generated code is stale: run make generate and commit the result" >&2; exit 1; }
