@@ -457,12 +457,12 @@ func TestPollingTooSoon(t *testing.T) {
 	poll := func(client string) response { return s.as(t, client, "GET", statusPath(id)) }
 	first := poll(ours)
 	first.header(t, "X-Progress", "37% complete")
-	first.header(t, "Retry-After", "60")
+	first.header(t, "Retry-After", "32") // half of the 63 seconds that are left, rounded up
 
-	s.clock.Advance(20 * time.Second)
+	s.clock.Advance(12 * time.Second)
 	r := poll(ours)
 	r.refused(t, 429, "throttled")
-	r.header(t, "Retry-After", "40")
+	r.header(t, "Retry-After", "20")
 	s.world.do("GET", statusPath(id), "Authorization", "Bearer expired").refused(t, 401, "login")
 	if r := poll(sibling); r.StatusCode != 202 {
 		t.Errorf("another client of the sponsor: %d", r.StatusCode)

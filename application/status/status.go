@@ -105,14 +105,17 @@ func checkPace(ctx context.Context, tx ports.Tx, client domain.ClientID, id doma
 	return e
 }
 
-// wait returns when to ask again: when the job will be done at the pace it had
-// so far, but not so late that somebody who watches learns nothing.
+// wait returns when to ask again: after half of the time that the rest takes at
+// the pace so far, and not later than the job has run already. A pace measured
+// over a short time is a bad guess, and a client that was told to wait for too
+// long sits there with a finished job: like this it never waits for more than
+// about half as long as the job took, and asks only a dozen times in an hour.
 func wait(p domain.Progress, elapsed time.Duration) time.Duration {
 	left, ok := p.Remaining(elapsed)
 	if !ok {
 		return soonest
 	}
-	return min(max(seconds(left), soonest), latest)
+	return min(max(seconds(min(left/2, elapsed)), soonest), latest)
 }
 
 // seconds rounds up, since Retry-After has whole seconds and a client that

@@ -1,12 +1,16 @@
 package status_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"cms.gov/ab2d/adapters/memory"
 	"cms.gov/ab2d/adapters/memory/site"
 	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
 )
 
 func TestPollingTooSoonIsRefusedAndMovesNothing(t *testing.T) {
@@ -51,6 +55,45 @@ func TestAJobIsTheSponsors(t *testing.T) {
 		_, unknown := s.Status.Poll(t.Context(), client, domain.NewJobID())
 		if domain.CodeOf(foreign) != domain.NotFound || domain.CodeOf(unknown) != domain.NotFound || len(foreign.Error()) != len(unknown.Error()) {
 			t.Errorf("%s: %v, and for a job that does not exist %v", name, foreign, unknown)
+		}
+	}
+}
+
+// However wrong the pace first looks, whoever keeps to Retry-After learns of the
+// end in good time and does not ask often.
+func TestKeepingToRetryAfterIsNeitherLateNorBusy(t *testing.T) {
+	for _, takes := range []time.Duration{3 * time.Second, 40 * time.Second, 30 * time.Minute, 6 * time.Hour} {
+		s := site.New(t)
+		s.Produce.Settings.PartitionMembers = 100
+		var people []domain.Enrollee
+		for i := range 100 {
+			people = append(people, site.Person(fmt.Sprintf("%03d", i)))
+		}
+		s.Enroll(site.First, site.Start.AddDate(-1, 0, 0), people...)
+		id := s.KickOff(site.First, domain.Window{})
+		plan, _ := s.Store.Queue.Take()
+		if err := memory.Run(t.Context(), s.Produce, plan); err != nil {
+			t.Fatal(err)
+		}
+		var lease domain.Lease
+		s.Do(func(ctx context.Context, tx ports.Tx) (err error) {
+			lease, err = tx.Leases.Acquire(ctx, domain.PartitionID{Job: id, Seq: 1}, 24*time.Hour)
+			return err
+		})
+		polls, elapsed := 0, time.Duration(0)
+		for ; elapsed < takes; polls++ {
+			// Slow to begin with: a tenth of the time goes by before the first is done.
+			done := max(0, int(100*(elapsed-takes/10)/(takes-takes/10)))
+			s.Do(func(ctx context.Context, tx ports.Tx) error { return tx.Leases.Renew(ctx, lease, done, 24*time.Hour) })
+			r, err := s.Status.Poll(t.Context(), s.Client, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Clock.Advance(r.RetryAfter)
+			elapsed += r.RetryAfter
+		}
+		if late := elapsed - takes; late > max(2*time.Second, takes/2) || late > time.Minute || polls > 20+int(takes/(time.Minute)) && takes > time.Minute {
+			t.Errorf("a job of %s: told %s after its end, after %d polls", takes, late, polls)
 		}
 	}
 }
