@@ -10,7 +10,7 @@ import (
 )
 
 // attestations implements ports.Attestations.
-type attestations struct{ session }
+type attestations struct{ unit }
 
 func (s attestations) Append(ctx context.Context, e domain.AttestationEvent) error {
 	return s.adding(ctx, fmt.Sprintf("attestation event %s", e.ID), func() error {

@@ -9,7 +9,7 @@ import (
 )
 
 // audit implements ports.Audit.
-type audit struct{ session }
+type audit struct{ unit }
 
 func (s audit) Record(ctx context.Context, r domain.AuditRecord) error {
 	create := s.AuditRecord.Create().SetAt(kept(r.At)).

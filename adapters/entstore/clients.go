@@ -11,7 +11,7 @@ import (
 )
 
 // clients implements ports.Clients.
-type clients struct{ session }
+type clients struct{ unit }
 
 // Put returns an invalid error when the sponsor or a contract does not exist.
 func (s clients) Put(ctx context.Context, c domain.Client) error {

@@ -11,7 +11,7 @@ import (
 )
 
 // contracts implements ports.Contracts.
-type contracts struct{ session }
+type contracts struct{ unit }
 
 // Put returns an invalid error when the sponsor does not exist.
 func (s contracts) Put(ctx context.Context, c domain.Contract) error {

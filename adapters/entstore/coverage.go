@@ -87,7 +87,7 @@ func (s *Store) Load(ctx context.Context, n domain.ContractNumber, recordedAt ti
 		return 0, err
 	}
 	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
-	in := s.session(tx, false)
+	in := s.unit(tx, false)
 	if in.dialect == dialect.Postgres {
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('coverage of ' || $1, 0))", string(n)); err != nil {
 			return 0, err
@@ -100,7 +100,7 @@ func (s *Store) Load(ctx context.Context, n domain.ContractNumber, recordedAt ti
 	return v, tx.Commit()
 }
 
-func (s session) load(ctx context.Context, n domain.ContractNumber, recordedAt time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error) {
+func (s unit) load(ctx context.Context, n domain.ContractNumber, recordedAt time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error) {
 	current, err := s.EnrollmentVersion.Query().Where(enrollmentversion.Contract(n)).
 		Order(ent.Desc(enrollmentversion.FieldVersion)).First(ctx)
 	if ent.IsNotFound(err) {
@@ -112,7 +112,7 @@ func (s session) load(ctx context.Context, n domain.ContractNumber, recordedAt t
 	if recordedAt.Before(current.RecordedAt) {
 		return 0, domain.Errorf(domain.Invalid, "the enrollment of contract %s in force was recorded after %s", n, recordedAt)
 	}
-	d := &difference{session: s, contract: n, next: current.Version + 1}
+	d := &difference{unit: s, contract: n, next: current.Version + 1}
 	if err := d.against(ctx, current.Version, enrollees); err != nil {
 		return 0, err
 	}
@@ -124,7 +124,7 @@ func (s session) load(ctx context.Context, n domain.ContractNumber, recordedAt t
 
 // difference writes what distinguishes the next version from the one in force.
 type difference struct {
-	session
+	unit
 	contract domain.ContractNumber
 	next     domain.EnrollmentVersion
 	changed  bool

@@ -11,7 +11,7 @@ import (
 )
 
 // downloads implements ports.Downloads.
-type downloads struct{ session }
+type downloads struct{ unit }
 
 func (s downloads) OfFile(ctx context.Context, id domain.JobID, name string) ([]domain.Download, error) {
 	rows, err := s.Download.Query().Where(download.JobID(id), download.File(name)).Order(ent.Asc(download.FieldID)).All(ctx)

@@ -13,7 +13,7 @@ import (
 )
 
 // jobs implements ports.Jobs and ports.JobList.
-type jobs struct{ session }
+type jobs struct{ unit }
 
 var activeStates = []domain.JobState{domain.Submitted, domain.InProgress}
 

@@ -15,7 +15,7 @@ import (
 // leases implements ports.Leases. Each method is one UPDATE that carries its
 // own condition and reads the database's clock: the number of rows it changed
 // is the answer, whoever else tries at the same time.
-type leases struct{ session }
+type leases struct{ unit }
 
 func (s leases) Acquire(ctx context.Context, id domain.PartitionID, length time.Duration) (domain.Lease, error) {
 	token := uuid.NewString()

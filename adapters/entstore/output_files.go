@@ -11,7 +11,7 @@ import (
 )
 
 // outputFiles implements ports.OutputFiles.
-type outputFiles struct{ session }
+type outputFiles struct{ unit }
 
 func (s outputFiles) Add(ctx context.Context, files []domain.OutputFile) error {
 	if len(files) == 0 {

@@ -15,7 +15,7 @@ import (
 )
 
 // partitions implements ports.Partitions.
-type partitions struct{ session }
+type partitions struct{ unit }
 
 func (s partitions) Add(ctx context.Context, parts []domain.Partition) error {
 	if len(parts) == 0 {

@@ -11,7 +11,7 @@ import (
 )
 
 // polls implements ports.Polls.
-type polls struct{ session }
+type polls struct{ unit }
 
 func (s polls) Last(ctx context.Context, id domain.JobID, client domain.ClientID) (ports.Poll, bool, error) {
 	row, err := s.Poll.Query().Where(poll.JobID(id), poll.Client(client)).Only(ctx)

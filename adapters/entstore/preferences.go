@@ -13,7 +13,7 @@ import (
 )
 
 // preferences implements ports.Preferences.
-type preferences struct{ session }
+type preferences struct{ unit }
 
 // preferenceChunk keeps a statement below the number of parameters that a
 // database takes.

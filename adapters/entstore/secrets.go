@@ -41,7 +41,7 @@ func (s *Store) keep(ctx context.Context, name string, value []byte) error {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
-	err = s.session(tx, false).Secret.Create().SetID(name).SetValue(value).OnConflictColumns(secret.FieldID).DoNothing().Exec(ctx)
+	err = s.unit(tx, false).Secret.Create().SetID(name).SetValue(value).OnConflictColumns(secret.FieldID).DoNothing().Exec(ctx)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) { // no rows: it was there
 		return err
 	}

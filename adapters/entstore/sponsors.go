@@ -8,7 +8,7 @@ import (
 )
 
 // sponsors implements ports.Sponsors.
-type sponsors struct{ session }
+type sponsors struct{ unit }
 
 func (s sponsors) Put(ctx context.Context, p domain.Sponsor) error {
 	return s.Sponsor.Create().SetID(string(p.ID)).SetName(p.Name).SetParent(p.Parent).

@@ -13,7 +13,7 @@ import (
 // adding runs an insert so that when it fails the unit of work can go on as if
 // it had not been tried, on Postgres too. Of what is there already it makes a
 // conflict, and of a reference to what is not there an invalid error.
-func (s session) adding(ctx context.Context, what string, insert func() error) error {
+func (s unit) adding(ctx context.Context, what string, insert func() error) error {
 	if _, err := s.tx.ExecContext(ctx, "SAVEPOINT adding"); err != nil {
 		return err
 	}
@@ -44,21 +44,21 @@ func missing(err error, format string, args ...any) error {
 }
 
 // now reads the database's clock, in milliseconds.
-func (s session) now(ctx context.Context) (ms int64, err error) {
+func (s unit) now(ctx context.Context) (ms int64, err error) {
 	err = s.tx.QueryRowContext(ctx, "SELECT "+clockOf(s.dialect)).Scan(&ms)
 	return ms, err
 }
 
 // clockPlus is the database's clock with some milliseconds added, as a value of
 // a statement, so that the statement itself reads the clock.
-func (s session) clockPlus(ms int64) sql.Querier {
+func (s unit) clockPlus(ms int64) sql.Querier {
 	clock := clockOf(s.dialect)
 	return sql.ExprFunc(func(b *sql.Builder) { b.WriteString(clock + " + ").Arg(ms) })
 }
 
 // comparedToClock compares a column of milliseconds with the database's clock
 // inside the statement: op is < or > and so on.
-func (s session) comparedToClock(column, op string, plus int64) func(*sql.Selector) {
+func (s unit) comparedToClock(column, op string, plus int64) func(*sql.Selector) {
 	clock := clockOf(s.dialect)
 	return func(sel *sql.Selector) {
 		sel.Where(sql.P(func(b *sql.Builder) {

@@ -99,8 +99,8 @@ func (s *Store) View(ctx context.Context, fn func(ctx context.Context, tx ports.
 	})
 }
 
-// session is one transaction of the database.
-type session struct {
+// unit is one transaction of the database.
+type unit struct {
 	*ent.Client
 	tx       *sql.Tx
 	dialect  string
@@ -109,7 +109,7 @@ type session struct {
 
 // within gives the ports of one transaction.
 func (s *Store) within(tx *sql.Tx, readOnly bool) ports.Tx {
-	in := s.session(tx, readOnly)
+	in := s.unit(tx, readOnly)
 	return ports.Tx{
 		Jobs:         jobs{in},
 		JobList:      jobs{in},
@@ -128,9 +128,9 @@ func (s *Store) within(tx *sql.Tx, readOnly bool) ports.Tx {
 	}
 }
 
-func (s *Store) session(tx *sql.Tx, readOnly bool) session {
+func (s *Store) unit(tx *sql.Tx, readOnly bool) unit {
 	driver := joined{entsql.NewDriver(s.dialect, entsql.Conn{ExecQuerier: tx})}
-	return session{Client: ent.NewClient(ent.Driver(driver)), tx: tx, dialect: s.dialect, readOnly: readOnly}
+	return unit{Client: ent.NewClient(ent.Driver(driver)), tx: tx, dialect: s.dialect, readOnly: readOnly}
 }
 
 // joined runs ent in a transaction that is not ent's own. Where ent would begin
@@ -147,7 +147,7 @@ func (d joined) Close() error { return nil }
 
 // locks reports whether rows have to be locked one by one: not on SQLite, where
 // a unit of work is the only writer, and not by those who only read.
-func (s session) locks() bool { return s.dialect == dialect.Postgres && !s.readOnly }
+func (s unit) locks() bool { return s.dialect == dialect.Postgres && !s.readOnly }
 
 // attempts is how often a unit of work is begun before its caller is told that
 // the database is too busy.

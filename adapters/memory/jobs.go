@@ -11,7 +11,7 @@ import (
 )
 
 // jobs implements ports.Jobs and ports.JobList.
-type jobs struct{ *session }
+type jobs struct{ *unit }
 
 func (s jobs) Add(ctx context.Context, j *domain.ExportJob) error {
 	if err := s.changing(ctx); err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // outputFiles implements ports.OutputFiles.
-type outputFiles struct{ *session }
+type outputFiles struct{ *unit }
 
 func (s outputFiles) Add(ctx context.Context, files []domain.OutputFile) error {
 	if err := s.changing(ctx); err != nil {
@@ -56,7 +56,7 @@ func (s outputFiles) Get(ctx context.Context, id domain.JobID, name string) (dom
 }
 
 // downloads implements ports.Downloads.
-type downloads struct{ *session }
+type downloads struct{ *unit }
 
 func (s downloads) OfFile(ctx context.Context, id domain.JobID, name string) ([]domain.Download, error) {
 	if err := s.reading(ctx); err != nil {
@@ -101,7 +101,7 @@ type pollKey struct {
 }
 
 // polls implements ports.Polls.
-type polls struct{ *session }
+type polls struct{ *unit }
 
 func (s polls) Last(ctx context.Context, id domain.JobID, client domain.ClientID) (ports.Poll, bool, error) {
 	if err := s.reading(ctx); err != nil {

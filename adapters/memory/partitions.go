@@ -24,7 +24,7 @@ func (p partition) waits() partition {
 }
 
 // partitions implements ports.Partitions.
-type partitions struct{ *session }
+type partitions struct{ *unit }
 
 func (s partitions) Add(ctx context.Context, parts []domain.Partition) error {
 	if err := s.changing(ctx); err != nil {
@@ -115,7 +115,7 @@ func (s partitions) firstWaiting(p partition) bool {
 }
 
 // leases implements ports.Leases.
-type leases struct{ *session }
+type leases struct{ *unit }
 
 func (s leases) Acquire(ctx context.Context, id domain.PartitionID, length time.Duration) (domain.Lease, error) {
 	if err := s.changing(ctx); err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // preferences implements ports.Preferences.
-type preferences struct{ *session }
+type preferences struct{ *unit }
 
 func (p preferences) Record(ctx context.Context, stated []domain.Preference) error {
 	if err := p.changing(ctx); err != nil {

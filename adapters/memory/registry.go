@@ -26,7 +26,7 @@ func get[K comparable, V any](m map[K]V, k K, what string) (V, error) {
 }
 
 // sponsors implements ports.Sponsors.
-type sponsors struct{ *session }
+type sponsors struct{ *unit }
 
 func (s sponsors) Put(ctx context.Context, p domain.Sponsor) error {
 	if err := s.changing(ctx); err != nil {
@@ -48,7 +48,7 @@ func (s sponsors) List(ctx context.Context) ([]domain.Sponsor, error) {
 }
 
 // contracts implements ports.Contracts.
-type contracts struct{ *session }
+type contracts struct{ *unit }
 
 // Put returns an invalid error when the sponsor does not exist.
 func (s contracts) Put(ctx context.Context, c domain.Contract) error {
@@ -74,7 +74,7 @@ func (s contracts) List(ctx context.Context) ([]domain.Contract, error) {
 }
 
 // clients implements ports.Clients.
-type clients struct{ *session }
+type clients struct{ *unit }
 
 // Put returns an invalid error when the sponsor or a contract does not exist.
 func (s clients) Put(ctx context.Context, c domain.Client) error {
@@ -105,7 +105,7 @@ func (s clients) List(ctx context.Context) ([]domain.Client, error) {
 }
 
 // attestations implements ports.Attestations.
-type attestations struct{ *session }
+type attestations struct{ *unit }
 
 func (s attestations) Append(ctx context.Context, e domain.AttestationEvent) error {
 	if err := s.changing(ctx); err != nil {
@@ -133,7 +133,7 @@ func (s attestations) Of(ctx context.Context, n domain.ContractNumber) ([]domain
 }
 
 // audit implements ports.Audit.
-type audit struct{ *session }
+type audit struct{ *unit }
 
 func (s audit) Record(ctx context.Context, r domain.AuditRecord) error {
 	if err := s.changing(ctx); err != nil {

@@ -105,10 +105,10 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, tx ports.Tx
 	return nil
 }
 
-func (s *Store) begin() *session {
+func (s *Store) begin() *unit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return &session{state: s.state.copy(), now: s.now}
+	return &unit{state: s.state.copy(), now: s.now}
 }
 
 // View implements ports.UnitOfWork.
@@ -122,8 +122,8 @@ func (s *Store) View(ctx context.Context, fn func(ctx context.Context, tx ports.
 	return fn(ctx, in.ports())
 }
 
-// session is one unit of work.
-type session struct {
+// unit is one unit of work on a copy of the state.
+type unit struct {
 	state
 	now       func() time.Time
 	scheduled []ports.Task
@@ -131,7 +131,7 @@ type session struct {
 	over      bool
 }
 
-func (s *session) ports() ports.Tx {
+func (s *unit) ports() ports.Tx {
 	return ports.Tx{
 		Jobs:         jobs{s},
 		JobList:      jobs{s},
@@ -155,14 +155,14 @@ var (
 	errReadOnly = errors.New("this unit of work is for reading only")
 )
 
-func (s *session) reading(ctx context.Context) error {
+func (s *unit) reading(ctx context.Context) error {
 	if s.over {
 		return errOver
 	}
 	return ctx.Err()
 }
 
-func (s *session) changing(ctx context.Context) error {
+func (s *unit) changing(ctx context.Context) error {
 	if s.readOnly {
 		return errReadOnly
 	}
@@ -170,7 +170,7 @@ func (s *session) changing(ctx context.Context) error {
 }
 
 // scheduler implements ports.Queue within a unit of work.
-type scheduler struct{ *session }
+type scheduler struct{ *unit }
 
 func (s scheduler) Schedule(ctx context.Context, tasks ...ports.Task) error {
 	if err := s.changing(ctx); err != nil {
