@@ -64,7 +64,7 @@ func populate(t testing.TB, dir string, v domain.FHIRVersion, suffix string) {
 	var claims [2][]string
 	for _, e := range people() {
 		_, contract, _ := population.Find(e.Patient)
-		patients = append(patients, string(synthetic.AppendPatient(nil, v, e)))
+		patients = append(patients, string(population.AppendPatient(nil, v, e)))
 		for c := range synthetic.Coverage(v, e, contract) {
 			coverage = append(coverage, string(c))
 		}

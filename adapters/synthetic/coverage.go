@@ -15,8 +15,9 @@ import (
 // ptdcntrct12, 0 where he was in none.
 //
 // BFD serves one Part D resource a person, for the latest year. That year has
-// BFD's id here, part-d-<id>; earlier years have the year put behind it, so
-// that nobody who loads them loses one to another.
+// BFD's id here, part-d-<id>; earlier years have the year put behind it, and
+// those in a contract that is not the person's own its number too, so that
+// nobody who loads them loses one to another.
 func Coverage(v domain.FHIRVersion, e Enrollee, n domain.ContractNumber) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for _, part := range []struct{ letter, name string }{{"a", "Part A"}, {"b", "Part B"}} {
@@ -46,7 +47,10 @@ func enrolledYears(months domain.MonthSet) (years []int) {
 
 func partD(v domain.FHIRVersion, e Enrollee, n domain.ContractNumber, year int, latest bool) string {
 	id := "part-d-" + string(e.Patient)
-	if !latest {
+	switch {
+	case contractDigits(n) != homeOf(e.Patient):
+		id = fmt.Sprintf("%s-%s-%d", id, n, year)
+	case !latest:
 		id = fmt.Sprintf("%s-%d", id, year)
 	}
 	var extensions []string

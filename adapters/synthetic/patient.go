@@ -17,9 +17,10 @@ const (
 
 // AppendPatient appends an enrollee as the Patient that BFD serves when it is
 // asked for identifiers: the internal id and every MBI, marked current or
-// historic, where the version of FHIR has the mark. A person without a current
-// MBI has only historic ones, or none. The line has no newline at its end.
-func AppendPatient(b []byte, v domain.FHIRVersion, e Enrollee) []byte {
+// historic, where the version of FHIR has the mark, and sex, birth, death and
+// address. There is no name. A person without a current MBI has only historic
+// ones, or none. The line has no newline at its end.
+func (p *Population) AppendPatient(b []byte, v domain.FHIRVersion, e Enrollee) []byte {
 	identifiers := []string{beneID(v, e.Patient)}
 	if e.Identifiers.Current != "" {
 		identifiers = append(identifiers, mbiIdentifier(v, e.Identifiers.Current, code{"current", "Current"}))
@@ -27,7 +28,27 @@ func AppendPatient(b []byte, v domain.FHIRVersion, e Enrollee) []byte {
 	for _, mbi := range e.Identifiers.Historic {
 		identifiers = append(identifiers, mbiIdentifier(v, mbi, code{"historic", "Historic"}))
 	}
-	return append(b, resource(v, "Patient", string(e.Patient), "C4BB-Patient", "identifier", array(identifiers...))...)
+	return append(b, resource(v, "Patient", string(e.Patient), "C4BB-Patient",
+		append([]string{"identifier", array(identifiers...)}, p.demographics(e.Patient)...)...)...)
+}
+
+// demographics are the members that tell who a person is, and none for an id
+// that is nobody's.
+func (p *Population) demographics(id domain.PatientID) []string {
+	who, ok := p.Person(id)
+	if !ok {
+		return nil
+	}
+	gender := "male"
+	if who.Female {
+		gender = "female"
+	}
+	members := []string{"gender", text(gender), "birthDate", text(who.Born.String()),
+		"address", array(object("state", text(who.State), "postalCode", text(who.ZIP)))}
+	if !who.Died.IsZero() {
+		members = append(members, "deceasedDateTime", text(who.Died.String()))
+	}
+	return members
 }
 
 // resource writes what all resources begin with, and the members given.

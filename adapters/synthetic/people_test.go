@@ -22,7 +22,7 @@ func TestEveryPersonIsValidFHIR(t *testing.T) {
 	for version, s := range byVersion {
 		t.Run(string(version), func(t *testing.T) {
 			for _, e := range sample(120) {
-				s.check(t, synthetic.AppendPatient(nil, version, e))
+				s.check(t, population.AppendPatient(nil, version, e))
 				for c := range synthetic.Coverage(version, e, "S0030") {
 					s.check(t, c)
 				}
@@ -41,14 +41,15 @@ func TestAPatientHasTheIdentifiersOfTheEnrollee(t *testing.T) {
 		historic := 0
 		for _, e := range sample(300) {
 			var p struct {
-				ID         string
-				Identifier []struct {
+				ID, Gender, BirthDate, DeceasedDateTime string
+				Address                                 []struct{ State string }
+				Identifier                              []struct {
 					System, Value string
 					Extension     []mark
 					Type          struct{ Coding []struct{ Extension []mark } }
 				}
 			}
-			if err := json.Unmarshal(synthetic.AppendPatient(nil, version, e), &p); err != nil {
+			if err := json.Unmarshal(population.AppendPatient(nil, version, e), &p); err != nil {
 				t.Fatal(err)
 			}
 			var got domain.Identifiers
@@ -67,6 +68,10 @@ func TestAPatientHasTheIdentifiersOfTheEnrollee(t *testing.T) {
 				}
 			}
 			historic += len(got.Historic)
+			who, _ := population.Person(e.Patient)
+			if (p.Gender == "female") != who.Female || p.BirthDate != who.Born.String() || p.DeceasedDateTime != who.Died.String() || p.Address[0].State != who.State {
+				t.Errorf("%s: %s is told as another person", version, e.Patient)
+			}
 			if p.ID != string(e.Patient) || got.Current != e.Identifiers.Current || !slices.Equal(got.Historic, e.Identifiers.Historic) {
 				t.Errorf("%s: %s has other identifiers, or is another person: %s", version, e.Patient, p.ID)
 			}

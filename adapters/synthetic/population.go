@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cms.gov/ab2d/domain"
@@ -197,6 +198,16 @@ func (p *Population) find(id domain.PatientID) (person, domain.ContractNumber, b
 		}
 	}
 	return 0, "", false
+}
+
+// homeOf returns the digits of the contract that a patient id belongs to, and
+// -1 for an id of another form.
+func homeOf(id domain.PatientID) int {
+	n, err := strconv.Atoi(strings.TrimPrefix(string(id), "-"))
+	if err != nil || n < idBase {
+		return -1
+	}
+	return (n - idBase) / maxEnrollees
 }
 
 func contractDigits(c domain.ContractNumber) int {

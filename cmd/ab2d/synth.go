@@ -187,14 +187,35 @@ func (o *synthOrder) refuseOthers() error {
 	return err
 }
 
-func (o *synthOrder) writePerson(ctx context.Context, n domain.ContractNumber, e synthetic.Enrollee, claims ports.Claims, series []*fileSeries) error {
-	if err := series[0].line(synthetic.AppendPatient(nil, o.version, e)); err != nil {
-		return err
+// written reports whether a person came with a contract before: some people are
+// in two, and have one record and one set of claims all the same.
+func (o *synthOrder) written(n domain.ContractNumber, id domain.PatientID) bool {
+	for _, earlier := range o.contracts[:slices.Index(o.contracts, n)] {
+		if _, ok := o.population.FindIn(earlier, id); ok {
+			return true
+		}
 	}
+	return false
+}
+
+func (o *synthOrder) writePerson(ctx context.Context, n domain.ContractNumber, e synthetic.Enrollee, claims ports.Claims, series []*fileSeries) error {
+	again := o.written(n, e.Patient)
+	if !again {
+		if err := series[0].line(o.population.AppendPatient(nil, o.version, e)); err != nil {
+			return err
+		}
+	}
+	parts := 0
 	for c := range synthetic.Coverage(o.version, e, n) {
+		if parts++; again && parts <= 2 {
+			continue // Parts A and B, which do not depend on the contract
+		}
 		if err := series[1].line(c); err != nil {
 			return err
 		}
+	}
+	if again {
+		return nil
 	}
 	r, err := claims.Read(ctx, ports.ClaimsQuery{Version: o.version, Patient: e.Patient})
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -13,7 +14,9 @@ import (
 	"time"
 
 	"cms.gov/ab2d/adapters/config"
+	"cms.gov/ab2d/adapters/ndjson"
 	"cms.gov/ab2d/adapters/synthetic"
+	"cms.gov/ab2d/domain"
 )
 
 // smallest is a population that is written in no time.
@@ -208,4 +211,68 @@ func (s *server) exported(ctx context.Context, t *testing.T, kickOff string) ([]
 		t.Fatal(err)
 	}
 	return s.files(ctx, t, m), m.TransactionTime
+}
+
+// Some people are in two contracts. Whoever loads both must find each resource
+// once, and the person's months in both.
+func TestAPersonInTwoContractsIsWrittenOnce(t *testing.T) {
+	people := synthetic.New(synthetic.DefaultSeed, synthetic.WithContracts(synthetic.Contract{Number: "S0000", Enrollees: 40}, synthetic.Contract{Number: "S0001", Enrollees: 40}))
+	both := 0
+	for e := range people.Enrollees("S0000") {
+		if _, ok := people.FindIn("S0001", e.Patient); ok {
+			both++
+		}
+	}
+	if both == 0 {
+		t.Fatal("nobody is in both contracts")
+	}
+	dir := t.TempDir()
+	order, err := parseSynth([]string{"R4", dir, "all"}, people)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := order.write(t.Context(), newProgress(os.NewFile(0, os.DevNull), order.people())); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, name := range namesIn(t, dir) {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(content)) {
+			var r struct{ ResourceType, ID string }
+			if err := json.Unmarshal([]byte(line), &r); err != nil {
+				t.Fatal(err)
+			}
+			if key := r.ResourceType + "/" + r.ID; seen[key] {
+				t.Errorf("%s is there twice", key)
+			} else {
+				seen[key] = true
+			}
+		}
+	}
+	source, err := ndjson.Open(t.Context(), ndjson.Settings{Dir: dir, IndexDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	for _, n := range []domain.ContractNumber{"S0000", "S0001"} {
+		want := map[domain.PatientID]domain.MonthSet{}
+		for e := range people.Enrollees(n) {
+			want[e.Patient] = e.Months
+		}
+		for e, err := range source.Enrollments(n) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want[e.Patient] != e.Months {
+				t.Errorf("%s in %s: months %v, want %v", e.Patient, n, e.Months.Months(), want[e.Patient].Months())
+			}
+			delete(want, e.Patient)
+		}
+		if len(want) > 0 {
+			t.Errorf("%d people of %s are missing", len(want), n)
+		}
+	}
 }
