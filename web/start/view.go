@@ -29,7 +29,8 @@ func (p Page) Walk() []Step {
 	return []Step{
 		{"Get a token", `TOKEN=$(curl -s -u ` + s.ClientID + `:` + s.Secret + ` \
   -d 'grant_type=client_credentials&scope=clientCreds' \
-  ` + p.TokenURL + ` | sed 's/.*"access_token":"\([^"]*\)".*/\1/')`},
+  ` + p.TokenURL + ` \
+  | sed 's/.*"access_token":"\([^"]*\)".*/\1/')`},
 		{"Start an export", `JOB=$(curl -s -D - -o /dev/null -H "Authorization: Bearer $TOKEN" \
   '` + p.Base + `/api/v2/fhir/Group/` + s.Contract + `/$export' \
   | tr -d '\r' | sed -n 's/^Content-Location: //Ip'); echo "$JOB"`},
