@@ -79,7 +79,11 @@ func look(ctx context.Context, tx ports.Tx, client domain.Client, id domain.JobI
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Running: true, Percent: p.Percent(), RetryAfter: wait(p, now.Sub(job.State().StartedAt))}, nil
+	since := job.State().StartedAt
+	if since.IsZero() {
+		since = job.State().CreatedAt
+	}
+	return Result{Running: true, Percent: p.Percent(), RetryAfter: wait(p, now.Sub(since))}, nil
 }
 
 // Job returns the job if the client may use it. Another sponsor's job is not
@@ -109,11 +113,12 @@ func checkPace(ctx context.Context, tx ports.Tx, client domain.ClientID, id doma
 // the pace so far, and not later than the job has run already. A pace measured
 // over a short time is a bad guess, and a client that was told to wait for too
 // long sits there with a finished job: like this it never waits for more than
-// about half as long as the job took, and asks only a dozen times in an hour.
+// about half as long as the job took. While there is no pace at all, as in a
+// long queue, the rest is taken to last as long as it has lasted so far.
 func wait(p domain.Progress, elapsed time.Duration) time.Duration {
 	left, ok := p.Remaining(elapsed)
 	if !ok {
-		return soonest
+		left = elapsed
 	}
 	return min(max(seconds(min(left/2, elapsed)), soonest), latest)
 }
