@@ -87,7 +87,7 @@ type plant struct {
 	rules  *mapRules
 }
 
-const peoplePerPartition = 30
+const peoplePerPartition = 100
 
 func newPlant(t testing.TB) *plant {
 	clock := memory.NewClock(site.Start)
@@ -220,7 +220,7 @@ func (p *plant) check(t testing.TB, job domain.JobID, partitions int) {
 	must(t, p.store.View(t.Context(), func(ctx context.Context, tx ports.Tx) error {
 		parts, err := tx.Partitions.OfJob(ctx, job)
 		for _, part := range parts {
-			if part.State == domain.PartitionDone && len(part.Result.Files) == 1 && part.Result.Columns.Exported == peoplePerPartition {
+			if part.State == domain.PartitionDone && len(part.Result.Files) == 1 && part.Result.Columns.Enrollees() == peoplePerPartition && part.Result.Columns.Failed == 0 {
 				done++
 				err = p.files.Delete(ctx, part.Result.Files[0].Key)
 			}
@@ -361,6 +361,9 @@ func (m *mapRules) claim(raw, mbis []byte, s eob.Selection) (line []byte, keep b
 	var identifiers []any
 	_ = json.Unmarshal(slices.Concat([]byte("["), mbis, []byte("]")), &identifiers)
 	out["extension"] = append(list(out, "extension"), identifiers...)
+	if _, ok := out["meta"]; !ok { // a claim without lastUpdated keeps nothing else of it
+		out["meta"] = map[string]any{}
+	}
 	object(out, "meta")["tag"] = []any{map[string]any{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED", "display": "subsetted"}}
 	dropUnreferred(out)
 	line, err := json.Marshal(out)
