@@ -113,8 +113,15 @@ func r4Meta(f *typeFacts) string {
 	return "{" + when("timed", `"lastUpdated":`+text("$updated$")+",") + `"profile":` + array(r4Profile("ExplanationOfBenefit-"+f.profile)) + "}"
 }
 
+// r4Identifier is the identifier of the claim that CARIN calls unique. BFD marks
+// the others so too, though the profile allows one; here they have no mark, and
+// are told by their systems as ever.
 func r4Identifier(system, value string) string {
 	return object("type", concept(coding(carinCodes+"C4BBIdentifierType", "uc", "Unique Claim ID")), "system", text(system), "value", text(value))
+}
+
+func r4Plain(system, value string) string {
+	return object("system", text(system), "value", text(value))
 }
 
 func r4Type(t claimType, f *typeFacts) string {
@@ -212,7 +219,7 @@ func r4Middle(t claimType, f *typeFacts, billable string) []string {
 		subType = object("coding", array(coding(carinCodes+"C4BBInstitutionalClaimSubType", f.subType.code, "")), "text", text(f.subType.text))
 	}
 	return []string{
-		"identifier", array(r4Identifier(variable("clm_id"), "$id$"), r4Identifier(claimGroup, "$group$")),
+		"identifier", array(r4Identifier(variable("clm_id"), "$id$"), r4Plain(claimGroup, "$group$")),
 		"status", text("$status$"),
 		"type", r4Type(t, f),
 		"subType", subType,
@@ -389,7 +396,7 @@ func r4RevenueLine(t claimType) string {
 
 func r4Drug(f *typeFacts) string {
 	m := append(r4Head(typePDE, f),
-		"identifier", array(r4Identifier(variable("pde_id"), "$id$"), r4Identifier(claimGroup, "$group$"), r4Identifier(variable("rx_srvc_rfrnc_num"), "$control$")),
+		"identifier", array(r4Identifier(variable("pde_id"), "$id$"), r4Plain(claimGroup, "$group$"), r4Plain(variable("rx_srvc_rfrnc_num"), "$control$")),
 		"status", text("$status$"),
 		"type", r4Type(typePDE, f),
 		"use", text("claim"),
