@@ -111,16 +111,6 @@ func (s MonthSet) Count() int {
 // IsEmpty reports whether the set has no month.
 func (s MonthSet) IsEmpty() bool { return s.Count() == 0 }
 
-// Last returns the latest month of the set, and false for an empty set.
-func (s MonthSet) Last() (Month, bool) {
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i] != 0 {
-			return firstMonth + Month(i*8+7-bits.LeadingZeros8(s[i])), true
-		}
-	}
-	return 0, false
-}
-
 // Months returns the months of the set in order.
 func (s MonthSet) Months() []Month {
 	var months []Month

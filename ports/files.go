@@ -87,6 +87,4 @@ type ScratchFile interface {
 	io.Writer // returns unavailable when there is no room
 	io.ReaderAt
 	io.Closer
-	// Reset empties the file for another use.
-	Reset() error
 }

@@ -27,9 +27,4 @@ func (f *scratchFile) ReadAt(b []byte, off int64) (int, error) {
 	return bytes.NewReader(f.Bytes()).ReadAt(b, off)
 }
 
-func (f *scratchFile) Reset() error {
-	f.Buffer.Reset()
-	return nil
-}
-
 func (f *scratchFile) Close() error { return nil }

@@ -43,14 +43,6 @@ func (f *file) Write(b []byte) (int, error) {
 	return n, full(err)
 }
 
-func (f *file) Reset() error {
-	if err := f.Truncate(0); err != nil {
-		return err
-	}
-	_, err := f.Seek(0, 0)
-	return err
-}
-
 // full turns a want of room into the error that makes work wait rather than fail.
 func full(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {

@@ -126,7 +126,7 @@ func (p *fetcherPool) fetch(ctx context.Context, m member) *fetched {
 			return f
 		case try >= p.use.Settings.FetchTries || domain.CodeOf(err) == domain.NotFound:
 			p.use.Log.WarnContext(ctx, "enrollee failed", "job", p.job.ID, "contract", p.contract, "tries", try, "error", err)
-			f.failure = failureOf(err)
+			f.failure = reasonOf(err)
 			return f
 		}
 		// Jitter keeps many workers from coming back at the same instant.
@@ -201,7 +201,9 @@ func (f *fetched) take(raw, mbis []byte, t *eob.Trimmer, seen map[string]struct{
 	return f.stage.keep(append(line, '\n'))
 }
 
-func failureOf(err error) string {
+// reasonOf is what a sponsor may be told of an error: the message meant for
+// people where it has one, however it was wrapped on its way, and else its kind.
+func reasonOf(err error) string {
 	if e := (*domain.Error)(nil); errors.As(err, &e) {
 		return e.Message
 	}

@@ -40,7 +40,7 @@ func (u *UseCase) Plan(ctx context.Context, id domain.JobID) error {
 	for _, n := range s.Contracts {
 		plan, err := u.planContract(ctx, s, n)
 		if domain.CodeOf(err) == domain.BusinessRule {
-			return u.fail(ctx, id, domain.BusinessRule, err.(*domain.Error).Message, err)
+			return u.fail(ctx, id, domain.BusinessRule, reasonOf(err), err)
 		} else if err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ func (u *UseCase) Write(ctx context.Context, id domain.PartitionID) error {
 	case domain.Conflict:
 		return u.Finish(ctx, id.Job) // done or held: at most the job is left to complete
 	case domain.BusinessRule:
-		return u.fail(ctx, id.Job, domain.BusinessRule, err.(*domain.Error).Message, err)
+		return u.fail(ctx, id.Job, domain.BusinessRule, reasonOf(err), err)
 	default:
 		return err
 	}
@@ -133,7 +133,7 @@ func (u *UseCase) giveUp(ctx context.Context, l domain.Lease, err, cause error) 
 	case errors.Is(cause, errLost), errors.Is(cause, errUnwanted):
 		return nil
 	case domain.CodeOf(cause) == domain.BusinessRule && cause != nil:
-		return u.fail(ctx, id.Job, domain.BusinessRule, cause.(*domain.Error).Message, cause)
+		return u.fail(ctx, id.Job, domain.BusinessRule, reasonOf(cause), cause)
 	}
 	if e := (*domain.Error)(nil); errors.As(err, &e) && e.Code == domain.Invalid {
 		return u.fail(ctx, id.Job, domain.Invalid, e.Message, err)
@@ -194,7 +194,7 @@ func (u *UseCase) Finish(ctx context.Context, id domain.JobID) error {
 	case errors.Is(err, errNothingToDo):
 		return nil
 	case lost != nil && errors.Is(err, lost):
-		return u.fail(ctx, id, domain.Internal, lost.(*domain.Error).Message, lost)
+		return u.fail(ctx, id, domain.Internal, reasonOf(lost), lost)
 	}
 	return err
 }

@@ -38,24 +38,6 @@ func Scratch(t *testing.T, s ports.Scratch) {
 			t.Errorf("read %q", got)
 		}
 	})
-	t.Run("reset empties it for another use", func(t *testing.T) {
-		f := open(t)
-		defer f.Close()
-		for _, s := range []string{"a long first use", "short"} {
-			if err := f.Reset(); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := io.WriteString(f, s); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got := read(t, f, 0, 5); string(got) != "short" {
-			t.Errorf("read %q", got)
-		}
-		if n, err := f.ReadAt(make([]byte, 1), 5); n != 0 || err != io.EOF {
-			t.Errorf("something of the first use is left: %d bytes, %v", n, err)
-		}
-	})
 	t.Run("files do not share anything", func(t *testing.T) {
 		a, b := open(t), open(t)
 		defer a.Close()
