@@ -161,7 +161,7 @@ func provideIssuer(ctx context.Context, base publicURL, secrets ports.Secrets, c
 }
 
 func provideExportSettings(cfg *config.Config) export.Settings {
-	return export.Settings{JobsPerContract: cfg.JobsPerContract, Maintenance: cfg.Maintenance}
+	return export.Settings{JobsPerContract: cfg.JobsPerContract, Maintenance: cfg.Maintenance, Weights: cfg.Weights}
 }
 
 func provideDownloadLimits(cfg *config.Config) domain.DownloadLimits {
@@ -170,7 +170,7 @@ func provideDownloadLimits(cfg *config.Config) domain.DownloadLimits {
 
 func provideProduceSettings(cfg *config.Config) produce.Settings {
 	return produce.Settings{
-		PartitionMembers: cfg.PartitionMembers, RollBytes: cfg.RollBytes, Lookahead: cfg.Lookahead, StageBytes: cfg.StageBytes,
+		JobWorkers: cfg.JobWorkers, PartitionMembers: cfg.PartitionMembers, RollBytes: cfg.RollBytes, Lookahead: cfg.Lookahead, StageBytes: cfg.StageBytes,
 		Lease: cfg.Lease, Margin: cfg.Margin, Patience: cfg.Patience, SourceWait: cfg.SourceWait, FileLife: cfg.FileLife, EarliestServed: cfg.EarliestServed, LabelsOnly: !cfg.RestrictedCodes,
 		FetchTries: cfg.FetchTries, FetchBackoff: cfg.FetchBackoff, FailedShare: cfg.FailedShare, PartitionTries: cfg.PartitionTries,
 	}
@@ -345,7 +345,7 @@ func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseC
 		return nil, nil
 	}
 	return riverjobs.NewWorker(cfg.DatabaseURL, store.DB(), telemetry.NewTasks(jobs),
-		riverjobs.Settings{Partitions: cfg.Workers, StopWithin: cfg.Drain / 2, Logger: log})
+		riverjobs.Settings{Partitions: cfg.Workers, Plans: cfg.Plans, StopWithin: cfg.Drain / 2, Logger: log})
 }
 
 func provideProcess(cfg *config.Config, l net.Listener, app *fiber.App, worker host.Worker, jobs *produce.UseCase, sweeper *retention.UseCase, log *slog.Logger) *host.Process {

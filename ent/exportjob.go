@@ -37,6 +37,10 @@ type ExportJob struct {
 	Until *time.Time `json:"until,omitempty"`
 	// State holds the value of the "state" field.
 	State domain.JobState `json:"state,omitempty"`
+	// Weight holds the value of the "weight" field.
+	Weight int `json:"weight,omitempty"`
+	// Trace holds the value of the "trace" field.
+	Trace string `json:"trace,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// StartedAt holds the value of the "started_at" field.
@@ -106,7 +110,9 @@ func (*ExportJob) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case exportjob.FieldContracts, exportjob.FieldSkipped, exportjob.FieldPlans, exportjob.FieldAccounts, exportjob.FieldFailure:
 			values[i] = new([]byte)
-		case exportjob.FieldID, exportjob.FieldSponsor, exportjob.FieldClient, exportjob.FieldFhirVersion, exportjob.FieldRequest, exportjob.FieldState:
+		case exportjob.FieldWeight:
+			values[i] = new(sql.NullInt64)
+		case exportjob.FieldID, exportjob.FieldSponsor, exportjob.FieldClient, exportjob.FieldFhirVersion, exportjob.FieldRequest, exportjob.FieldState, exportjob.FieldTrace:
 			values[i] = new(sql.NullString)
 		case exportjob.FieldSince, exportjob.FieldUntil, exportjob.FieldCreatedAt, exportjob.FieldStartedAt, exportjob.FieldCompletedAt, exportjob.FieldExpiresAt, exportjob.FieldTransactionTime:
 			values[i] = new(sql.NullTime)
@@ -190,6 +196,18 @@ func (_m *ExportJob) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field state", values[i])
 			} else if value.Valid {
 				_m.State = domain.JobState(value.String)
+			}
+		case exportjob.FieldWeight:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field weight", values[i])
+			} else if value.Valid {
+				_m.Weight = int(value.Int64)
+			}
+		case exportjob.FieldTrace:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field trace", values[i])
+			} else if value.Valid {
+				_m.Trace = value.String
 			}
 		case exportjob.FieldCreatedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -330,6 +348,12 @@ func (_m *ExportJob) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("state=")
 	builder.WriteString(fmt.Sprintf("%v", _m.State))
+	builder.WriteString(", ")
+	builder.WriteString("weight=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Weight))
+	builder.WriteString(", ")
+	builder.WriteString("trace=")
+	builder.WriteString(_m.Trace)
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))

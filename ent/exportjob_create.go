@@ -97,6 +97,34 @@ func (_c *ExportJobCreate) SetState(v domain.JobState) *ExportJobCreate {
 	return _c
 }
 
+// SetWeight sets the "weight" field.
+func (_c *ExportJobCreate) SetWeight(v int) *ExportJobCreate {
+	_c.mutation.SetWeight(v)
+	return _c
+}
+
+// SetNillableWeight sets the "weight" field if the given value is not nil.
+func (_c *ExportJobCreate) SetNillableWeight(v *int) *ExportJobCreate {
+	if v != nil {
+		_c.SetWeight(*v)
+	}
+	return _c
+}
+
+// SetTrace sets the "trace" field.
+func (_c *ExportJobCreate) SetTrace(v string) *ExportJobCreate {
+	_c.mutation.SetTrace(v)
+	return _c
+}
+
+// SetNillableTrace sets the "trace" field if the given value is not nil.
+func (_c *ExportJobCreate) SetNillableTrace(v *string) *ExportJobCreate {
+	if v != nil {
+		_c.SetTrace(*v)
+	}
+	return _c
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (_c *ExportJobCreate) SetCreatedAt(v time.Time) *ExportJobCreate {
 	_c.mutation.SetCreatedAt(v)
@@ -235,6 +263,7 @@ func (_c *ExportJobCreate) Mutation() *ExportJobMutation {
 
 // Save creates the ExportJob in the database.
 func (_c *ExportJobCreate) Save(ctx context.Context) (*ExportJob, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -257,6 +286,18 @@ func (_c *ExportJobCreate) Exec(ctx context.Context) error {
 func (_c *ExportJobCreate) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
 		panic(err)
+	}
+}
+
+// defaults sets the default values of the builder before save.
+func (_c *ExportJobCreate) defaults() {
+	if _, ok := _c.mutation.Weight(); !ok {
+		v := exportjob.DefaultWeight
+		_c.mutation.SetWeight(v)
+	}
+	if _, ok := _c.mutation.Trace(); !ok {
+		v := exportjob.DefaultTrace
+		_c.mutation.SetTrace(v)
 	}
 }
 
@@ -292,6 +333,12 @@ func (_c *ExportJobCreate) check() error {
 		if err := exportjob.StateValidator(v); err != nil {
 			return &ValidationError{Name: "state", err: fmt.Errorf(`ent: validator failed for field "ExportJob.state": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.Weight(); !ok {
+		return &ValidationError{Name: "weight", err: errors.New(`ent: missing required field "ExportJob.weight"`)}
+	}
+	if _, ok := _c.mutation.Trace(); !ok {
+		return &ValidationError{Name: "trace", err: errors.New(`ent: missing required field "ExportJob.trace"`)}
 	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`ent: missing required field "ExportJob.created_at"`)}
@@ -376,6 +423,14 @@ func (_c *ExportJobCreate) createSpec() (*ExportJob, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.State(); ok {
 		_spec.SetField(exportjob.FieldState, field.TypeEnum, value)
 		_node.State = value
+	}
+	if value, ok := _c.mutation.Weight(); ok {
+		_spec.SetField(exportjob.FieldWeight, field.TypeInt, value)
+		_node.Weight = value
+	}
+	if value, ok := _c.mutation.Trace(); ok {
+		_spec.SetField(exportjob.FieldTrace, field.TypeString, value)
+		_node.Trace = value
 	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(exportjob.FieldCreatedAt, field.TypeTime, value)
@@ -626,6 +681,36 @@ func (u *ExportJobUpsert) SetState(v domain.JobState) *ExportJobUpsert {
 // UpdateState sets the "state" field to the value that was provided on create.
 func (u *ExportJobUpsert) UpdateState() *ExportJobUpsert {
 	u.SetExcluded(exportjob.FieldState)
+	return u
+}
+
+// SetWeight sets the "weight" field.
+func (u *ExportJobUpsert) SetWeight(v int) *ExportJobUpsert {
+	u.Set(exportjob.FieldWeight, v)
+	return u
+}
+
+// UpdateWeight sets the "weight" field to the value that was provided on create.
+func (u *ExportJobUpsert) UpdateWeight() *ExportJobUpsert {
+	u.SetExcluded(exportjob.FieldWeight)
+	return u
+}
+
+// AddWeight adds v to the "weight" field.
+func (u *ExportJobUpsert) AddWeight(v int) *ExportJobUpsert {
+	u.Add(exportjob.FieldWeight, v)
+	return u
+}
+
+// SetTrace sets the "trace" field.
+func (u *ExportJobUpsert) SetTrace(v string) *ExportJobUpsert {
+	u.Set(exportjob.FieldTrace, v)
+	return u
+}
+
+// UpdateTrace sets the "trace" field to the value that was provided on create.
+func (u *ExportJobUpsert) UpdateTrace() *ExportJobUpsert {
+	u.SetExcluded(exportjob.FieldTrace)
 	return u
 }
 
@@ -937,6 +1022,41 @@ func (u *ExportJobUpsertOne) UpdateState() *ExportJobUpsertOne {
 	})
 }
 
+// SetWeight sets the "weight" field.
+func (u *ExportJobUpsertOne) SetWeight(v int) *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.SetWeight(v)
+	})
+}
+
+// AddWeight adds v to the "weight" field.
+func (u *ExportJobUpsertOne) AddWeight(v int) *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.AddWeight(v)
+	})
+}
+
+// UpdateWeight sets the "weight" field to the value that was provided on create.
+func (u *ExportJobUpsertOne) UpdateWeight() *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.UpdateWeight()
+	})
+}
+
+// SetTrace sets the "trace" field.
+func (u *ExportJobUpsertOne) SetTrace(v string) *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.SetTrace(v)
+	})
+}
+
+// UpdateTrace sets the "trace" field to the value that was provided on create.
+func (u *ExportJobUpsertOne) UpdateTrace() *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.UpdateTrace()
+	})
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (u *ExportJobUpsertOne) SetCreatedAt(v time.Time) *ExportJobUpsertOne {
 	return u.Update(func(s *ExportJobUpsert) {
@@ -1134,6 +1254,7 @@ func (_c *ExportJobCreateBulk) Save(ctx context.Context) ([]*ExportJob, error) {
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*ExportJobMutation)
 				if !ok {
@@ -1428,6 +1549,41 @@ func (u *ExportJobUpsertBulk) SetState(v domain.JobState) *ExportJobUpsertBulk {
 func (u *ExportJobUpsertBulk) UpdateState() *ExportJobUpsertBulk {
 	return u.Update(func(s *ExportJobUpsert) {
 		s.UpdateState()
+	})
+}
+
+// SetWeight sets the "weight" field.
+func (u *ExportJobUpsertBulk) SetWeight(v int) *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.SetWeight(v)
+	})
+}
+
+// AddWeight adds v to the "weight" field.
+func (u *ExportJobUpsertBulk) AddWeight(v int) *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.AddWeight(v)
+	})
+}
+
+// UpdateWeight sets the "weight" field to the value that was provided on create.
+func (u *ExportJobUpsertBulk) UpdateWeight() *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.UpdateWeight()
+	})
+}
+
+// SetTrace sets the "trace" field.
+func (u *ExportJobUpsertBulk) SetTrace(v string) *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.SetTrace(v)
+	})
+}
+
+// UpdateTrace sets the "trace" field to the value that was provided on create.
+func (u *ExportJobUpsertBulk) UpdateTrace() *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.UpdateTrace()
 	})
 }
 

@@ -168,6 +168,41 @@ func (_u *ExportJobUpdate) SetNillableState(v *domain.JobState) *ExportJobUpdate
 	return _u
 }
 
+// SetWeight sets the "weight" field.
+func (_u *ExportJobUpdate) SetWeight(v int) *ExportJobUpdate {
+	_u.mutation.ResetWeight()
+	_u.mutation.SetWeight(v)
+	return _u
+}
+
+// SetNillableWeight sets the "weight" field if the given value is not nil.
+func (_u *ExportJobUpdate) SetNillableWeight(v *int) *ExportJobUpdate {
+	if v != nil {
+		_u.SetWeight(*v)
+	}
+	return _u
+}
+
+// AddWeight adds value to the "weight" field.
+func (_u *ExportJobUpdate) AddWeight(v int) *ExportJobUpdate {
+	_u.mutation.AddWeight(v)
+	return _u
+}
+
+// SetTrace sets the "trace" field.
+func (_u *ExportJobUpdate) SetTrace(v string) *ExportJobUpdate {
+	_u.mutation.SetTrace(v)
+	return _u
+}
+
+// SetNillableTrace sets the "trace" field if the given value is not nil.
+func (_u *ExportJobUpdate) SetNillableTrace(v *string) *ExportJobUpdate {
+	if v != nil {
+		_u.SetTrace(*v)
+	}
+	return _u
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (_u *ExportJobUpdate) SetCreatedAt(v time.Time) *ExportJobUpdate {
 	_u.mutation.SetCreatedAt(v)
@@ -516,6 +551,15 @@ func (_u *ExportJobUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(exportjob.FieldState, field.TypeEnum, value)
 	}
+	if value, ok := _u.mutation.Weight(); ok {
+		_spec.SetField(exportjob.FieldWeight, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedWeight(); ok {
+		_spec.AddField(exportjob.FieldWeight, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Trace(); ok {
+		_spec.SetField(exportjob.FieldTrace, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.CreatedAt(); ok {
 		_spec.SetField(exportjob.FieldCreatedAt, field.TypeTime, value)
 	}
@@ -849,6 +893,41 @@ func (_u *ExportJobUpdateOne) SetState(v domain.JobState) *ExportJobUpdateOne {
 func (_u *ExportJobUpdateOne) SetNillableState(v *domain.JobState) *ExportJobUpdateOne {
 	if v != nil {
 		_u.SetState(*v)
+	}
+	return _u
+}
+
+// SetWeight sets the "weight" field.
+func (_u *ExportJobUpdateOne) SetWeight(v int) *ExportJobUpdateOne {
+	_u.mutation.ResetWeight()
+	_u.mutation.SetWeight(v)
+	return _u
+}
+
+// SetNillableWeight sets the "weight" field if the given value is not nil.
+func (_u *ExportJobUpdateOne) SetNillableWeight(v *int) *ExportJobUpdateOne {
+	if v != nil {
+		_u.SetWeight(*v)
+	}
+	return _u
+}
+
+// AddWeight adds value to the "weight" field.
+func (_u *ExportJobUpdateOne) AddWeight(v int) *ExportJobUpdateOne {
+	_u.mutation.AddWeight(v)
+	return _u
+}
+
+// SetTrace sets the "trace" field.
+func (_u *ExportJobUpdateOne) SetTrace(v string) *ExportJobUpdateOne {
+	_u.mutation.SetTrace(v)
+	return _u
+}
+
+// SetNillableTrace sets the "trace" field if the given value is not nil.
+func (_u *ExportJobUpdateOne) SetNillableTrace(v *string) *ExportJobUpdateOne {
+	if v != nil {
+		_u.SetTrace(*v)
 	}
 	return _u
 }
@@ -1230,6 +1309,15 @@ func (_u *ExportJobUpdateOne) sqlSave(ctx context.Context) (_node *ExportJob, er
 	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(exportjob.FieldState, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.Weight(); ok {
+		_spec.SetField(exportjob.FieldWeight, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedWeight(); ok {
+		_spec.AddField(exportjob.FieldWeight, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Trace(); ok {
+		_spec.SetField(exportjob.FieldTrace, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.CreatedAt(); ok {
 		_spec.SetField(exportjob.FieldCreatedAt, field.TypeTime, value)

@@ -4943,6 +4943,9 @@ type ExportJobMutation struct {
 	since                 *time.Time
 	until                 *time.Time
 	state                 *domain.JobState
+	weight                *int
+	addweight             *int
+	trace                 *string
 	created_at            *time.Time
 	started_at            *time.Time
 	completed_at          *time.Time
@@ -5450,6 +5453,98 @@ func (m *ExportJobMutation) OldState(ctx context.Context) (v domain.JobState, er
 // ResetState resets all changes to the "state" field.
 func (m *ExportJobMutation) ResetState() {
 	m.state = nil
+}
+
+// SetWeight sets the "weight" field.
+func (m *ExportJobMutation) SetWeight(i int) {
+	m.weight = &i
+	m.addweight = nil
+}
+
+// Weight returns the value of the "weight" field in the mutation.
+func (m *ExportJobMutation) Weight() (r int, exists bool) {
+	v := m.weight
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWeight returns the old "weight" field's value of the ExportJob entity.
+// If the ExportJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExportJobMutation) OldWeight(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWeight is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWeight requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWeight: %w", err)
+	}
+	return oldValue.Weight, nil
+}
+
+// AddWeight adds i to the "weight" field.
+func (m *ExportJobMutation) AddWeight(i int) {
+	if m.addweight != nil {
+		*m.addweight += i
+	} else {
+		m.addweight = &i
+	}
+}
+
+// AddedWeight returns the value that was added to the "weight" field in this mutation.
+func (m *ExportJobMutation) AddedWeight() (r int, exists bool) {
+	v := m.addweight
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetWeight resets all changes to the "weight" field.
+func (m *ExportJobMutation) ResetWeight() {
+	m.weight = nil
+	m.addweight = nil
+}
+
+// SetTrace sets the "trace" field.
+func (m *ExportJobMutation) SetTrace(s string) {
+	m.trace = &s
+}
+
+// Trace returns the value of the "trace" field in the mutation.
+func (m *ExportJobMutation) Trace() (r string, exists bool) {
+	v := m.trace
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTrace returns the old "trace" field's value of the ExportJob entity.
+// If the ExportJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExportJobMutation) OldTrace(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTrace is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTrace requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTrace: %w", err)
+	}
+	return oldValue.Trace, nil
+}
+
+// ResetTrace resets all changes to the "trace" field.
+func (m *ExportJobMutation) ResetTrace() {
+	m.trace = nil
 }
 
 // SetCreatedAt sets the "created_at" field.
@@ -6018,7 +6113,7 @@ func (m *ExportJobMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ExportJobMutation) Fields() []string {
-	fields := make([]string, 0, 17)
+	fields := make([]string, 0, 19)
 	if m.sponsor != nil {
 		fields = append(fields, exportjob.FieldSponsor)
 	}
@@ -6045,6 +6140,12 @@ func (m *ExportJobMutation) Fields() []string {
 	}
 	if m.state != nil {
 		fields = append(fields, exportjob.FieldState)
+	}
+	if m.weight != nil {
+		fields = append(fields, exportjob.FieldWeight)
+	}
+	if m.trace != nil {
+		fields = append(fields, exportjob.FieldTrace)
 	}
 	if m.created_at != nil {
 		fields = append(fields, exportjob.FieldCreatedAt)
@@ -6096,6 +6197,10 @@ func (m *ExportJobMutation) Field(name string) (ent.Value, bool) {
 		return m.Until()
 	case exportjob.FieldState:
 		return m.State()
+	case exportjob.FieldWeight:
+		return m.Weight()
+	case exportjob.FieldTrace:
+		return m.Trace()
 	case exportjob.FieldCreatedAt:
 		return m.CreatedAt()
 	case exportjob.FieldStartedAt:
@@ -6139,6 +6244,10 @@ func (m *ExportJobMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldUntil(ctx)
 	case exportjob.FieldState:
 		return m.OldState(ctx)
+	case exportjob.FieldWeight:
+		return m.OldWeight(ctx)
+	case exportjob.FieldTrace:
+		return m.OldTrace(ctx)
 	case exportjob.FieldCreatedAt:
 		return m.OldCreatedAt(ctx)
 	case exportjob.FieldStartedAt:
@@ -6227,6 +6336,20 @@ func (m *ExportJobMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetState(v)
 		return nil
+	case exportjob.FieldWeight:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWeight(v)
+		return nil
+	case exportjob.FieldTrace:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTrace(v)
+		return nil
 	case exportjob.FieldCreatedAt:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -6290,13 +6413,21 @@ func (m *ExportJobMutation) SetField(name string, value ent.Value) error {
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
 func (m *ExportJobMutation) AddedFields() []string {
-	return nil
+	var fields []string
+	if m.addweight != nil {
+		fields = append(fields, exportjob.FieldWeight)
+	}
+	return fields
 }
 
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
 func (m *ExportJobMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case exportjob.FieldWeight:
+		return m.AddedWeight()
+	}
 	return nil, false
 }
 
@@ -6305,6 +6436,13 @@ func (m *ExportJobMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *ExportJobMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case exportjob.FieldWeight:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddWeight(v)
+		return nil
 	}
 	return fmt.Errorf("unknown ExportJob numeric field %s", name)
 }
@@ -6397,6 +6535,12 @@ func (m *ExportJobMutation) ResetField(name string) error {
 		return nil
 	case exportjob.FieldState:
 		m.ResetState()
+		return nil
+	case exportjob.FieldWeight:
+		m.ResetWeight()
+		return nil
+	case exportjob.FieldTrace:
+		m.ResetTrace()
 		return nil
 	case exportjob.FieldCreatedAt:
 		m.ResetCreatedAt()

@@ -4,6 +4,7 @@ package ent
 
 import (
 	"cms.gov/ab2d/ent/download"
+	"cms.gov/ab2d/ent/exportjob"
 	"cms.gov/ab2d/ent/partition"
 	"cms.gov/ab2d/ent/schema"
 	"cms.gov/ab2d/ent/sponsor"
@@ -19,6 +20,16 @@ func init() {
 	downloadDescFetches := downloadFields[6].Descriptor()
 	// download.DefaultFetches holds the default value on creation for the fetches field.
 	download.DefaultFetches = downloadDescFetches.Default.(int)
+	exportjobFields := schema.ExportJob{}.Fields()
+	_ = exportjobFields
+	// exportjobDescWeight is the schema descriptor for weight field.
+	exportjobDescWeight := exportjobFields[10].Descriptor()
+	// exportjob.DefaultWeight holds the default value on creation for the weight field.
+	exportjob.DefaultWeight = exportjobDescWeight.Default.(int)
+	// exportjobDescTrace is the schema descriptor for trace field.
+	exportjobDescTrace := exportjobFields[11].Descriptor()
+	// exportjob.DefaultTrace holds the default value on creation for the trace field.
+	exportjob.DefaultTrace = exportjobDescTrace.Default.(string)
 	partitionFields := schema.Partition{}.Fields()
 	_ = partitionFields
 	// partitionDescAttempt is the schema descriptor for attempt field.

@@ -58,6 +58,17 @@ type Partitions interface {
 	// members in all, and how many partitions are still open.
 	Progress(ctx context.Context, id domain.JobID) (p domain.Progress, open int, err error)
 
+	// Shares returns what workers the jobs in progress have that have open
+	// partitions which nobody holds, in no order.
+	Shares(ctx context.Context) ([]domain.Share, error)
+
+	// Next returns the job's first open partition that nobody holds and that is
+	// not to rest, or not_found. Units of work that ask at once get different ones.
+	Next(ctx context.Context, id domain.JobID) (domain.PartitionID, error)
+
+	// Backlog counts over all jobs what waits to be done.
+	Backlog(ctx context.Context) (domain.Backlog, error)
+
 	// Reclaim returns open partitions of active jobs that nobody will finish
 	// unless they are queued again, and marks them as queued now by the store's
 	// clock: those whose lease ran out, and those waiting without a lease for
@@ -72,8 +83,9 @@ type Partitions interface {
 // Leases gives partitions to workers, one at a time. Time is the store's own
 // clock, so that workers whose clocks differ agree.
 type Leases interface {
-	// Acquire gives an open partition that nobody holds to a new attempt. It
-	// returns a conflict when it is done or held, and not_found for none.
+	// Acquire gives an open partition that nobody holds to a new attempt, also
+	// while it is to rest. It returns a conflict when it is done or held, and
+	// not_found for none.
 	Acquire(ctx context.Context, id domain.PartitionID, length time.Duration) (domain.Lease, error)
 
 	// Renew extends a lease still in force to length from now and records how
@@ -86,9 +98,9 @@ type Leases interface {
 	// returns a conflict.
 	Publish(ctx context.Context, l domain.Lease, r domain.PartitionResult) error
 
-	// Release gives the partition back before its time, so that another attempt
-	// need not wait. A lease that is over already is released by that.
-	Release(ctx context.Context, l domain.Lease) error
+	// Release gives the partition back before its time. Next leaves it alone
+	// for as long as it is to rest. A lease that is over already is released by that.
+	Release(ctx context.Context, l domain.Lease, rest time.Duration) error
 }
 
 // OutputFiles holds the files of successful jobs under their public names.

@@ -9,7 +9,7 @@ import (
 // Task is one step of a job that a worker takes up.
 type Task struct {
 	Job       domain.JobID
-	Partition int // 0 to plan the job, else the partition to write
+	Partition int // 0 to plan the job, else the partition that is to be written; whoever takes it up may find that another's turn has come
 }
 
 // Queue brings tasks to workers.

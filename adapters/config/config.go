@@ -61,7 +61,10 @@ type Config struct {
 	EarliestServed  domain.Date
 	RestrictedCodes bool
 
+	Weights          Weights
 	Workers          int
+	Plans            int
+	JobWorkers       int
 	PartitionMembers int
 	RollBytes        int64
 	Lookahead        int
@@ -109,6 +112,9 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.BoolVar(&c.RestrictedCodes, "restricted-codes", true, "leave out claims with codes of 42 CFR Part 2 (SAMHSA), not only those labelled so")
 
 	fs.IntVar(&c.Workers, "workers", runtime.GOMAXPROCS(0), "partitions written at once in this process")
+	fs.IntVar(&c.Plans, "plans", 2, "exports planned at once in this process")
+	fs.IntVar(&c.JobWorkers, "job-workers", 0, "partitions of one export written at once by all processes; 0 for no bound")
+	fs.Var(&c.Weights, "weights", "share of the workers that contracts get where it is not 1, as S0001=3,S0002=2")
 	fs.IntVar(&c.PartitionMembers, "partition-members", 500, "enrollees in a partition")
 	fs.Int64Var(&c.RollBytes, "roll-bytes", 200<<20, "plain bytes after which a file is closed and the next begun")
 	fs.IntVar(&c.Lookahead, "lookahead", 3, "enrollees fetched ahead in each partition")
@@ -188,7 +194,7 @@ func (c *Config) check() error {
 			refuse("claims is synthetic; production refuses made-up claims")
 		}
 	}
-	for name, n := range map[string]int64{"jobs-per-contract": int64(c.JobsPerContract), "downloads": int64(c.Downloads), "workers": int64(c.Workers),
+	for name, n := range map[string]int64{"jobs-per-contract": int64(c.JobsPerContract), "downloads": int64(c.Downloads), "workers": int64(c.Workers), "plans": int64(c.Plans),
 		"partition-members": int64(c.PartitionMembers), "roll-bytes": c.RollBytes, "lookahead": int64(c.Lookahead), "stage-bytes": int64(c.StageBytes),
 		"lease": int64(c.Lease), "patience": int64(c.Patience), "fetch-tries": int64(c.FetchTries), "partition-tries": int64(c.PartitionTries),
 		"reconcile": int64(c.Reconcile), "sweep": int64(c.Sweep), "file-life": int64(c.FileLife)} {

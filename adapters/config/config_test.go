@@ -76,6 +76,7 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		"a list where one value belongs":     {file: "lease: [1m]\n", want: "single value"},
 		"no YAML":                            {file: "lease: [\n", want: "ab2d.yaml"},
 		"a value that does not parse":        {environ: []string{"AB2D_LEASE=soon"}, want: "AB2D_LEASE"},
+		"a weight that is none":              {args: []string{"--weights", "S0001=0"}, want: "S0001=0"},
 		"zero workers":                       {args: []string{"--workers", "0"}, want: "workers must be more than zero"},
 		"a share above one":                  {args: []string{"--failed-share", "2"}, want: "failed-share"},
 		"an unknown role":                    {args: []string{"--roles", "api,wroker"}, want: "wroker"},

@@ -20,8 +20,7 @@ type leases struct{ unit }
 func (s leases) Acquire(ctx context.Context, id domain.PartitionID, length time.Duration) (domain.Lease, error) {
 	token := uuid.NewString()
 	changed, err := s.Partition.Update().
-		Where(at(id), partition.StateEQ(domain.PartitionOpen),
-			partition.Or(partition.LeaseUntilIsNil(), s.comparedToClock(partition.FieldLeaseUntil, "<=", 0))).
+		Where(at(id), partitions(s).waiting()).
 		SetLeaseToken(token).AddAttempt(1).SetProcessed(0).
 		Modify(s.until(length)).Save(ctx)
 	if err != nil {
@@ -47,10 +46,10 @@ func (s leases) Publish(ctx context.Context, l domain.Lease, r domain.PartitionR
 		ClearLeaseToken().ClearLeaseUntil().Save(ctx))
 }
 
-func (s leases) Release(ctx context.Context, l domain.Lease) error {
+func (s leases) Release(ctx context.Context, l domain.Lease, rest time.Duration) error {
 	return s.Partition.Update().Where(s.inForce(l)...).
 		ClearLeaseToken().ClearLeaseUntil().SetProcessed(0).
-		Modify(func(u *sql.UpdateBuilder) { u.Set(partition.FieldQueuedAt, s.clockPlus(0)) }).Exec(ctx)
+		Modify(func(u *sql.UpdateBuilder) { u.Set(partition.FieldQueuedAt, s.clockPlus(rest.Milliseconds())) }).Exec(ctx)
 }
 
 func at(id domain.PartitionID) predicate.Partition {

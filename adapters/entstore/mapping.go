@@ -37,6 +37,8 @@ func jobFromRow(r *ent.ExportJob) *domain.ExportJob {
 		Version:   r.FhirVersion,
 		Request:   r.Request,
 		Window:    domain.Window{Since: orZero(r.Since), Until: orZero(r.Until)},
+		Weight:    r.Weight,
+		Trace:     r.Trace,
 
 		State:           r.State,
 		CreatedAt:       r.CreatedAt.UTC(),
@@ -58,6 +60,8 @@ func jobToRow(m *ent.ExportJobMutation, s domain.ExportJobState) {
 	m.SetSkipped(s.Skipped)
 	m.SetFhirVersion(s.Version)
 	m.SetRequest(s.Request)
+	m.SetWeight(s.Weight)
+	m.SetTrace(s.Trace)
 	m.SetState(s.State)
 	m.SetCreatedAt(kept(s.CreatedAt))
 	m.SetPlans(s.Plans)

@@ -12,6 +12,7 @@ import (
 	"cms.gov/ab2d/ent"
 	"cms.gov/ab2d/ent/exportjob"
 	"cms.gov/ab2d/ent/partition"
+	"cms.gov/ab2d/ent/predicate"
 )
 
 // partitions implements ports.Partitions.
@@ -59,6 +60,88 @@ func (s partitions) Progress(ctx context.Context, id domain.JobID) (domain.Progr
 		return domain.Progress{}, 0, err
 	}
 	return domain.Progress{Processed: totals[0].Processed, Members: totals[0].Members}, totals[0].Open, nil
+}
+
+// held holds for partitions that a worker is at, waiting for the open others.
+func (s partitions) held() predicate.Partition {
+	return partition.And(partition.StateEQ(domain.PartitionOpen), s.comparedToClock(partition.FieldLeaseUntil, ">", 0))
+}
+
+func (s partitions) waiting() predicate.Partition {
+	return partition.And(partition.StateEQ(domain.PartitionOpen),
+		partition.Or(partition.LeaseUntilIsNil(), s.comparedToClock(partition.FieldLeaseUntil, "<=", 0)))
+}
+
+func (s partitions) Shares(ctx context.Context) ([]domain.Share, error) {
+	rows, err := s.ExportJob.Query().
+		Where(exportjob.StateEQ(domain.InProgress), func(j *sql.Selector) {
+			p := sql.Dialect(j.Dialect()).Select().From(sql.Table(partition.Table).As("of_job"))
+			p.Select(p.C(partition.FieldID)).Where(sql.ColumnsEQ(p.C(partition.FieldJobID), j.C(exportjob.FieldID)))
+			s.waiting()(p)
+			j.Where(sql.Exists(p))
+		}).
+		Select(exportjob.FieldID, exportjob.FieldWeight, exportjob.FieldCreatedAt).All(ctx)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	var held []struct {
+		JobID domain.JobID `json:"job_id"`
+		Count int          `json:"count"`
+	}
+	if err := s.Partition.Query().Where(s.held()).GroupBy(partition.FieldJobID).Aggregate(ent.Count()).Scan(ctx, &held); err != nil {
+		return nil, err
+	}
+	of := map[domain.JobID]int{}
+	for _, h := range held {
+		of[h.JobID] = h.Count
+	}
+	return all(rows, func(r *ent.ExportJob) domain.Share {
+		return domain.Share{Job: r.ID, Weight: r.Weight, Held: of[r.ID], Since: r.CreatedAt.UTC()}
+	}), nil
+}
+
+func (s partitions) Next(ctx context.Context, id domain.JobID) (domain.PartitionID, error) {
+	query := s.Partition.Query().
+		Where(partition.JobID(id), s.waiting(), s.comparedToClock(partition.FieldQueuedAt, "<=", 0)).
+		Order(ent.Asc(partition.FieldSeq))
+	if s.locks() {
+		query.ForUpdate(sql.WithLockAction(sql.SkipLocked))
+	}
+	row, err := query.Select(partition.FieldSeq).First(ctx)
+	if err != nil {
+		return domain.PartitionID{}, missing(err, "no partition of job %s waits", id)
+	}
+	return domain.PartitionID{Job: id, Seq: row.Seq}, nil
+}
+
+func (s partitions) Backlog(ctx context.Context) (domain.Backlog, error) {
+	now, err := s.now(ctx)
+	if err != nil {
+		return domain.Backlog{}, err
+	}
+	b, wanted := domain.Backlog{}, partition.HasJobWith(exportjob.StateIn(activeStates...))
+	if b.Jobs, err = s.ExportJob.Query().Where(exportjob.StateIn(activeStates...)).Count(ctx); err != nil {
+		return b, err
+	}
+	if b.Held, err = s.Partition.Query().Where(s.held(), wanted).Count(ctx); err != nil {
+		return b, err
+	}
+	if b.Waiting, err = s.Partition.Query().Where(s.waiting(), wanted).Count(ctx); err != nil {
+		return b, err
+	}
+	first, err := s.Partition.Query().Where(s.waiting(), wanted).Order(ent.Asc(partition.FieldQueuedAt)).First(ctx)
+	if err == nil {
+		b.Oldest = time.Duration(now-first.QueuedAt) * time.Millisecond
+	} else if !ent.IsNotFound(err) {
+		return b, err
+	}
+	unplanned, err := s.ExportJob.Query().Where(exportjob.StateEQ(domain.Submitted)).Order(ent.Asc(exportjob.FieldCreatedAt)).First(ctx)
+	if err == nil {
+		b.Oldest = max(b.Oldest, time.UnixMilli(now).Sub(unplanned.CreatedAt))
+	} else if !ent.IsNotFound(err) {
+		return b, err
+	}
+	return b, nil
 }
 
 // firstWaiting holds for a partition that none of its job waits before.

@@ -75,6 +75,76 @@ func (s partitions) Progress(ctx context.Context, id domain.JobID) (p domain.Pro
 	return p, open, err
 }
 
+func (p partition) heldAt(now time.Time) bool {
+	return p.State == domain.PartitionOpen && p.token != "" && p.until.After(now)
+}
+
+func (p partition) waitsAt(now time.Time) bool {
+	return p.State == domain.PartitionOpen && !p.heldAt(now)
+}
+
+func (s partitions) Shares(ctx context.Context) ([]domain.Share, error) {
+	if err := s.reading(ctx); err != nil {
+		return nil, err
+	}
+	now, held, wait := s.now(), map[domain.JobID]int{}, map[domain.JobID]bool{}
+	for _, p := range s.partitions {
+		if p.heldAt(now) {
+			held[p.ID.Job]++
+		}
+		if p.waitsAt(now) {
+			wait[p.ID.Job] = true
+		}
+	}
+	var shares []domain.Share
+	for id := range wait {
+		if j := s.jobs[id]; j.State == domain.InProgress {
+			shares = append(shares, domain.Share{Job: id, Weight: j.Weight, Held: held[id], Since: j.CreatedAt})
+		}
+	}
+	return shares, nil
+}
+
+func (s partitions) Next(ctx context.Context, id domain.JobID) (domain.PartitionID, error) {
+	parts, err := s.OfJob(ctx, id)
+	now := s.now()
+	for _, part := range parts {
+		if p := s.partitions[part.ID]; p.waitsAt(now) && !p.queued.After(now) {
+			return p.ID, nil
+		}
+	}
+	if err == nil {
+		err = domain.Errorf(domain.NotFound, "no partition of job %s waits", id)
+	}
+	return domain.PartitionID{}, err
+}
+
+func (s partitions) Backlog(ctx context.Context) (domain.Backlog, error) {
+	if err := s.reading(ctx); err != nil {
+		return domain.Backlog{}, err
+	}
+	now, b := s.now(), domain.Backlog{}
+	for _, p := range s.partitions {
+		switch {
+		case !s.jobs[p.ID.Job].State.Active():
+		case p.heldAt(now):
+			b.Held++
+		case p.waitsAt(now):
+			b.Waiting++
+			b.Oldest = max(b.Oldest, now.Sub(p.queued))
+		}
+	}
+	for _, j := range s.jobs {
+		if j.State.Active() {
+			b.Jobs++
+		}
+		if j.State == domain.Submitted {
+			b.Oldest = max(b.Oldest, now.Sub(j.CreatedAt))
+		}
+	}
+	return b, nil
+}
+
 // Reclaim looks at the partitions of active jobs only: nobody wants the others
 // any more. With everything set the limit does not apply: a second call
 // would take the same ones again.
@@ -157,7 +227,7 @@ func (s leases) Publish(ctx context.Context, l domain.Lease, r domain.PartitionR
 	return nil
 }
 
-func (s leases) Release(ctx context.Context, l domain.Lease) error {
+func (s leases) Release(ctx context.Context, l domain.Lease, rest time.Duration) error {
 	p, err := s.held(ctx, l)
 	if domain.CodeOf(err) == domain.Conflict {
 		return nil
@@ -166,7 +236,7 @@ func (s leases) Release(ctx context.Context, l domain.Lease) error {
 		return err
 	}
 	p = p.waits()
-	p.queued = s.now()
+	p.queued = s.now().Add(rest)
 	s.partitions[p.ID] = p
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 // Handler does the work that tasks ask for.
 type Handler interface {
 	Plan(ctx context.Context, id domain.JobID) error
-	Write(ctx context.Context, id domain.PartitionID) error
+	Write(ctx context.Context, queued domain.PartitionID) error
 }
 
 // Queue holds the tasks that units of work scheduled, in order, until a test
@@ -54,15 +54,14 @@ func (q *Queue) Lose() {
 }
 
 // Drain has h do the tasks one after another, those that they schedule too,
-// until none is left or one fails. A conflict is no failure: the task was done
-// or is in other hands.
+// until none is left or one fails. That there is nothing left to do is no failure.
 func (q *Queue) Drain(ctx context.Context, h Handler) error {
 	for {
 		t, ok := q.Take()
 		if !ok {
 			return nil
 		}
-		if err := Run(ctx, h, t); err != nil && domain.CodeOf(err) != domain.Conflict {
+		if err := Run(ctx, h, t); err != nil && domain.CodeOf(err) != domain.NotFound {
 			return err
 		}
 	}

@@ -78,8 +78,8 @@ func TestBackoffGrowsAndIsBounded(t *testing.T) {
 // like there does not change. A change needs a new version.
 func TestArgumentsKeepTheirForm(t *testing.T) {
 	for task, want := range map[ports.Task]string{
-		{Job: "j"}:               `plan_export plan {"v":1,"job":"j"}`,
-		{Job: "j", Partition: 7}: `write_partition partition {"v":1,"job":"j","partition":7}`,
+		{Job: "j"}:               `plan_export plan {"v":2,"job":"j"}`,
+		{Job: "j", Partition: 7}: `write_partition partition {"v":2,"job":"j","partition":7}`,
 	} {
 		args := argsOf(task)
 		text, err := json.Marshal(args)

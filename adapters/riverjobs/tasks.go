@@ -16,7 +16,11 @@ const (
 
 // formVersion is the version of the arguments below. A worker that meets a
 // newer one leaves the task to newer workers.
-const formVersion = 1
+//
+// In version 1 the task of a partition was for that partition alone. Since
+// version 2 it has a worker write whichever partition's turn it is, and tells
+// for which one it was queued. Workers of version 2 take up both.
+const formVersion = 2
 
 // maxAttempts bounds how often a task that fails without a reason we know is
 // tried. After that the reconciler brings it back, much later.

@@ -17,13 +17,14 @@ import (
 	"cms.gov/ab2d/domain"
 )
 
-// Handler does the work that tasks ask for. Both methods may be called twice
-// for the same thing, at the same time too.
+// Handler does the work that tasks ask for. Both methods may be called more
+// often than there is work, at the same time too.
 type Handler interface {
 	// Plan plans a job.
 	Plan(ctx context.Context, id domain.JobID) error
-	// Write writes a partition.
-	Write(ctx context.Context, id domain.PartitionID) error
+	// Write writes a partition: the one that a task was queued for, or another
+	// whose turn it is.
+	Write(ctx context.Context, queued domain.PartitionID) error
 }
 
 // Settings are how a worker works. A zero field means its default.
@@ -91,7 +92,7 @@ func (s Settings) config(h Handler) *river.Config {
 		return work(ctx, job.Args.V, func() error { return h.Plan(ctx, domain.JobID(job.Args.Job)) })
 	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[partitionArgs]) error {
-		return work(ctx, job.Args.V, func() error { return h.Write(ctx, job.Args.id()) })
+		return idle(ctx, work(ctx, job.Args.V, func() error { return h.Write(ctx, job.Args.id()) }))
 	}))
 	return &river.Config{
 		Workers: workers,
@@ -172,6 +173,23 @@ func work(ctx context.Context, version int, do func() error) error {
 		return river.JobSnooze(newerFormWait)
 	}
 	return outcome(ctx, do())
+}
+
+// idleWait is how long a task that could not begin keeps its place.
+const idleWait = 500 * time.Millisecond
+
+// idle has a task wait a moment before it is put off. What is put off makes
+// room for the next task, which would find the same: that nothing may be begun
+// now, or that something everybody needs is away. The place has nothing better to do,
+// and the database is asked twice a second instead of hundreds of times.
+func idle(ctx context.Context, err error) error {
+	if errors.As(err, new(*river.JobSnoozeError)) {
+		select {
+		case <-time.After(idleWait):
+		case <-ctx.Done():
+		}
+	}
+	return err
 }
 
 // outcome is the error policy: what the code of an error means to the queue.

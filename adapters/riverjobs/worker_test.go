@@ -239,7 +239,7 @@ func TestStartOutlivesItsContext(t *testing.T) {
 func TestNewerArguments(t *testing.T) {
 	each(t, func(t *testing.T, b bundle) {
 		b.schedule(t, ports.Task{Job: "a", Partition: 1}, ports.Task{Job: "a", Partition: 2})
-		newer := `{"v":2,"job":"a","partition":1}`
+		newer := `{"v":3,"job":"a","partition":1}`
 		if _, err := b.store.DB().Exec("UPDATE river_job SET args = $1 WHERE id = (SELECT min(id) FROM river_job)", newer); err != nil {
 			t.Fatal(err)
 		}

@@ -14,8 +14,9 @@ import (
 
 // Settings are the rules of kick-off that a site may set.
 type Settings struct {
-	JobsPerContract int    // running jobs that a contract may have at once
-	Maintenance     string // when not empty no export starts, and this tells why
+	JobsPerContract int                           // running jobs that a contract may have at once
+	Maintenance     string                        // when not empty no export starts, and this tells why
+	Weights         map[domain.ContractNumber]int // of a contract's jobs beside others, where it is not 1
 }
 
 // UseCase starts exports.
@@ -33,6 +34,7 @@ type Start struct {
 	Version  domain.FHIRVersion
 	Request  string // the URL as it came
 	Window   domain.Window
+	Trace    string // of the request, for what is told of the job's work
 
 	// SinceLast takes the place of _since: what came after the sponsor's last
 	// export of the same contracts and version, all of whose data files were
@@ -129,8 +131,17 @@ func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start) (*domain.E
 	}
 	return domain.NewExportJob(domain.ExportJobState{
 		ID: domain.NewJobID(), Sponsor: cmd.Client.Sponsor, Client: cmd.Client.ID, Contracts: attested, Skipped: skipped,
-		Version: cmd.Version, Request: cmd.Request, Window: cmd.Window, CreatedAt: now,
+		Version: cmd.Version, Request: cmd.Request, Window: cmd.Window, Weight: u.weight(attested), Trace: cmd.Trace, CreatedAt: now,
 	}), nil
+}
+
+// weight is that of the contract with the largest.
+func (u *UseCase) weight(contracts []domain.ContractNumber) int {
+	weight := 0
+	for _, n := range contracts {
+		weight = max(weight, u.Settings.Weights[n])
+	}
+	return max(weight, 1)
 }
 
 // attestedToday parts the contracts into those that may receive data and those

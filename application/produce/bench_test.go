@@ -194,6 +194,20 @@ func (p *plant) planned(t testing.TB) domain.JobID {
 	return id
 }
 
+// taken takes a partition out of turn.
+func (p *plant) taken(t testing.TB, id domain.JobID, seq int) (w produce.Work) {
+	must(t, p.store.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+		job, err := tx.Jobs.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		w.Job = job.State()
+		w.Lease, err = tx.Leases.Acquire(ctx, domain.PartitionID{Job: id, Seq: seq}, time.Minute)
+		return err
+	}))
+	return w
+}
+
 // write writes partitions of a new job side by side and returns how long it took.
 func (p *plant) write(t testing.TB, cores int, partitions ...int) time.Duration {
 	job := p.planned(t)
@@ -203,7 +217,7 @@ func (p *plant) write(t testing.TB, cores int, partitions ...int) time.Duration 
 	var all sync.WaitGroup
 	for _, seq := range partitions {
 		all.Go(func() {
-			if err := p.use.Write(t.Context(), domain.PartitionID{Job: job, Seq: seq}); err != nil {
+			if _, err := p.use.Do(t.Context(), p.taken(t, job, seq)); err != nil {
 				t.Error(err)
 			}
 		})

@@ -33,6 +33,7 @@ type Settings struct {
 	FetchTries       int           // how often an enrollee is asked for before it is failed
 	FetchBackoff     time.Duration // the first wait between tries; doubles, with jitter
 	FailedShare      float64       // of a job's enrollees; above it the job fails
+	JobWorkers       int           // partitions of one job that are written at once; 0 for no bound
 	PartitionTries   int           // attempts at a partition that ended in a fault of ours, before the job fails
 }
 
@@ -47,6 +48,18 @@ type UseCase struct {
 	Clock    ports.Clock
 	Log      *slog.Logger
 	Settings Settings
+}
+
+// TraceOf returns what ties together what is told of a job's work.
+func (u *UseCase) TraceOf(ctx context.Context, id domain.JobID) (trace string, err error) {
+	err = u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		job, err := tx.Jobs.Get(ctx, id)
+		if err == nil {
+			trace = job.State().Trace
+		}
+		return err
+	})
+	return trace, err
 }
 
 // checkAttested fails with business_rule when no attestor of the contract is

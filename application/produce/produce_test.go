@@ -406,6 +406,75 @@ func TestWorkThatTheQueueLostIsQueuedAgain(t *testing.T) {
 	}
 }
 
+// A large job is at work when a small one comes: the small one's partition is
+// the next to be taken, and then they alternate.
+func TestJobsShareWorkers(t *testing.T) {
+	s := four(t)
+	s.Produce.Settings.PartitionMembers = 1
+	s.Enroll(site.Second, site.Start.AddDate(-1, 0, 0), site.Person("5"), site.Person("6"))
+	planned := func(n domain.ContractNumber) domain.JobID {
+		t.Helper()
+		s.Clock.Advance(time.Second)
+		id := s.KickOff(n, everything)
+		if err := s.Produce.Plan(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	var turns []domain.JobID
+	take := func(n int) {
+		t.Helper()
+		for range n {
+			w, err := s.Produce.Take(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			turns = append(turns, w.Job.ID)
+		}
+	}
+	large := planned(site.First)
+	take(2)
+	small := planned(site.Second)
+	take(2)
+	s.Export.Settings.Weights = map[domain.ContractNumber]int{site.Second: 5}
+	heavy := planned(site.Second)
+	take(2)
+	if want := []domain.JobID{large, large, small, small, heavy, heavy}; !slices.Equal(turns, want) {
+		t.Errorf("turns of %v, want %v", turns, want)
+	}
+	s.Produce.Settings.JobWorkers = 2
+	if w, err := s.Produce.Take(t.Context()); domain.CodeOf(err) != domain.Unavailable {
+		t.Errorf("a third worker for a job that may have two: %v, %v", w.Lease.Partition.ID, err)
+	}
+	s.Produce.Settings.JobWorkers = 0
+	take(2)
+	if _, err := s.Produce.Take(t.Context()); domain.CodeOf(err) != domain.NotFound {
+		t.Errorf("when nothing waits: %v", err)
+	}
+}
+
+func TestAPartitionRestsAfterAFailure(t *testing.T) {
+	s := four(t)
+	id := s.KickOff(site.First, everything)
+	if err := s.Produce.Plan(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	s.Files.SetFull(true)
+	for range 2 {
+		if err := s.Produce.Write(t.Context(), domain.PartitionID{}); domain.CodeOf(err) != domain.Unavailable {
+			t.Fatal(err)
+		}
+	}
+	s.Files.SetFull(false)
+	if _, err := s.Produce.Take(t.Context()); domain.CodeOf(err) != domain.Unavailable {
+		t.Errorf("taken up again at once: %v", err)
+	}
+	s.Clock.Advance(time.Minute)
+	if w, err := s.Produce.Take(t.Context()); err != nil || w.Lease.Attempt != 2 {
+		t.Errorf("after a rest: attempt %d, %v", w.Lease.Attempt, err)
+	}
+}
+
 // A worker hangs in the middle of a partition until its lease is over and
 // another has done it. What it then brings is bound to nothing and swept.
 func TestALateWorkerBindsNothing(t *testing.T) {

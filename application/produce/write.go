@@ -10,58 +10,94 @@ import (
 	"cms.gov/ab2d/ports"
 )
 
-// Write does one partition: it fetches, filters and trims its enrollees' claims
-// into new files and binds them, and completes the job when it was the last.
-// A partition that is done or held by another, and a job that is no longer
-// wanted, are left as they are. It fails with unavailable when the source or
-// the store cannot serve now; then the partition waits to be taken up again.
-func (u *UseCase) Write(ctx context.Context, id domain.PartitionID) error {
-	job, lease, err := u.take(ctx, id)
-	switch domain.CodeOf(err) {
-	case "":
-	case domain.Conflict:
-		return u.Finish(ctx, id.Job) // done or held: at most the job is left to complete
-	case domain.BusinessRule:
-		return u.fail(ctx, id.Job, domain.BusinessRule, reasonOf(err), err)
-	default:
-		return err
-	}
-	var processed atomic.Int64
-	held, drop := u.hold(ctx, lease, &processed)
-	result, err := u.writePartition(held, job, lease, &processed)
-	cause := context.Cause(held)
-	drop()
-	if err != nil {
-		return u.giveUp(ctx, lease, err, cause)
-	}
-	if err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-		return tx.Leases.Publish(ctx, lease, result)
-	}); err != nil {
-		if domain.CodeOf(err) == domain.Conflict {
-			return nil // too late: another has it, and nothing of ours is bound
-		}
-		return err
-	}
-	return u.Finish(ctx, id.Job)
+// Work is a partition that a worker has taken.
+type Work struct {
+	Job   domain.ExportJobState
+	Lease domain.Lease
 }
 
-// take leases the partition of a job that is still wanted.
-func (u *UseCase) take(ctx context.Context, id domain.PartitionID) (s domain.ExportJobState, l domain.Lease, err error) {
+// Write takes the partition whose turn it is and does it. For which one the
+// task was queued does not matter.
+func (u *UseCase) Write(ctx context.Context, _ domain.PartitionID) error {
+	w, err := u.Take(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = u.Do(ctx, w)
+	return err
+}
+
+// Take leases the partition whose turn it is: workers are shared among the jobs
+// by their weights, and within a job partitions come in order. It returns
+// not_found when nothing waits, and unavailable when what waits may not be
+// begun yet: it rests after a failure, or its job has all the workers it may have.
+func (u *UseCase) Take(ctx context.Context) (Work, error) {
+	for {
+		w, err := u.take(ctx)
+		if domain.CodeOf(err) != domain.BusinessRule {
+			return w, err
+		}
+		// That job is over. Another's turn has come.
+		if err := u.fail(ctx, w.Job.ID, domain.BusinessRule, reasonOf(err), err); err != nil {
+			return Work{}, err
+		}
+	}
+}
+
+func (u *UseCase) take(ctx context.Context) (w Work, err error) {
 	err = u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-		job, err := tx.Jobs.Get(ctx, id.Job)
+		shares, err := tx.Partitions.Shares(ctx)
 		if err != nil {
 			return err
 		}
-		if s = job.State(); s.State != domain.InProgress {
-			return domain.Errorf(domain.Conflict, "job %s is %s", id.Job, s.State)
-		}
-		if l, err = tx.Leases.Acquire(ctx, id, u.Settings.Lease); err != nil {
+		for _, id := range domain.InTurn(shares, u.Settings.JobWorkers) {
+			next, err := tx.Partitions.Next(ctx, id)
+			if domain.CodeOf(err) == domain.NotFound {
+				continue
+			} else if err != nil {
+				return err
+			}
+			job, err := tx.Jobs.Get(ctx, id)
+			if err != nil {
+				return err
+			}
+			w.Job = job.State()
+			if w.Lease, err = tx.Leases.Acquire(ctx, next, u.Settings.Lease); err != nil {
+				return err
+			}
+			_, _, err = u.checkAttested(ctx, tx, w.Lease.Partition.Contract)
 			return err
 		}
-		_, _, err = u.checkAttested(ctx, tx, l.Partition.Contract)
-		return err
+		if len(shares) == 0 {
+			return domain.Errorf(domain.NotFound, "no partition waits")
+		}
+		return domain.Errorf(domain.Unavailable, "the partitions that wait may not be begun yet")
 	})
-	return s, l, err
+	return w, err
+}
+
+// Do does a partition: it fetches, filters and trims its enrollees' claims into
+// new files and binds them, and completes the job when it was the last. The
+// result is empty when it bound nothing, since the partition was lost to
+// another or the job is no longer wanted. It fails with unavailable when the source or
+// the store cannot serve now; then the partition rests and is taken up again.
+func (u *UseCase) Do(ctx context.Context, w Work) (domain.PartitionResult, error) {
+	var processed atomic.Int64
+	held, drop := u.hold(ctx, w.Lease, &processed)
+	result, err := u.writePartition(held, w.Job, w.Lease, &processed)
+	cause := context.Cause(held)
+	drop()
+	if err != nil {
+		return domain.PartitionResult{}, u.giveUp(ctx, w.Lease, err, cause)
+	}
+	if err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		return tx.Leases.Publish(ctx, w.Lease, result)
+	}); domain.CodeOf(err) == domain.Conflict {
+		return domain.PartitionResult{}, nil // too late: another has it, and nothing of ours is bound
+	} else if err != nil {
+		return domain.PartitionResult{}, err
+	}
+	return result, u.Finish(ctx, w.Job.ID)
 }
 
 // Why a worker stopped before it was done, other than a fault.
@@ -143,7 +179,11 @@ func (u *UseCase) giveUp(ctx context.Context, l domain.Lease, err, cause error) 
 	// wait for the lease to run out.
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	releaseErr := u.Store.Do(rest, func(ctx context.Context, tx ports.Tx) error { return tx.Leases.Release(ctx, l) })
+	pause := restAfter(err, l.Attempt)
+	if stopping {
+		pause = 0
+	}
+	releaseErr := u.Store.Do(rest, func(ctx context.Context, tx ports.Tx) error { return tx.Leases.Release(ctx, l, pause) })
 	if !stopping && domain.CodeOf(err) != domain.Unavailable && l.Attempt >= u.Settings.PartitionTries {
 		return u.fail(rest, id.Job, domain.Internal, "The export could not be completed because of a fault in the service.", err)
 	}
@@ -151,6 +191,22 @@ func (u *UseCase) giveUp(ctx context.Context, l domain.Lease, err, cause error) 
 		u.Log.WarnContext(ctx, "partition attempt ended", "partition", id.String(), "attempt", l.Attempt, "error", err)
 	}
 	return errors.Join(err, releaseErr)
+}
+
+// How long a partition rests after a failure.
+const (
+	shortRest = time.Second
+	longRest  = time.Minute
+)
+
+// restAfter is how long a partition is left alone after a failure: as long as
+// the error says, and else longer from attempt to attempt. Without it a fault
+// of a moment would use up all attempts in that moment.
+func restAfter(err error, attempt int) time.Duration {
+	if e := (*domain.Error)(nil); errors.As(err, &e) && e.RetryAfter > 0 {
+		return e.RetryAfter
+	}
+	return min(shortRest<<min(attempt-1, 10), longRest)
 }
 
 // Finish completes a job whose partitions are all bound, and fails it when its

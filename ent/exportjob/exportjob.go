@@ -33,6 +33,10 @@ const (
 	FieldUntil = "until"
 	// FieldState holds the string denoting the state field in the database.
 	FieldState = "state"
+	// FieldWeight holds the string denoting the weight field in the database.
+	FieldWeight = "weight"
+	// FieldTrace holds the string denoting the trace field in the database.
+	FieldTrace = "trace"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
 	// FieldStartedAt holds the string denoting the started_at field in the database.
@@ -92,6 +96,8 @@ var Columns = []string{
 	FieldSince,
 	FieldUntil,
 	FieldState,
+	FieldWeight,
+	FieldTrace,
 	FieldCreatedAt,
 	FieldStartedAt,
 	FieldCompletedAt,
@@ -111,6 +117,13 @@ func ValidColumn(column string) bool {
 	}
 	return false
 }
+
+var (
+	// DefaultWeight holds the default value on creation for the "weight" field.
+	DefaultWeight int
+	// DefaultTrace holds the default value on creation for the "trace" field.
+	DefaultTrace string
+)
 
 // FhirVersionValidator is a validator for the "fhir_version" field enum values. It is called by the builders before save.
 func FhirVersionValidator(fv domain.FHIRVersion) error {
@@ -173,6 +186,16 @@ func ByUntil(opts ...sql.OrderTermOption) OrderOption {
 // ByState orders the results by the state field.
 func ByState(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldState, opts...).ToFunc()
+}
+
+// ByWeight orders the results by the weight field.
+func ByWeight(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldWeight, opts...).ToFunc()
+}
+
+// ByTrace orders the results by the trace field.
+func ByTrace(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTrace, opts...).ToFunc()
 }
 
 // ByCreatedAt orders the results by the created_at field.

@@ -203,6 +203,8 @@ var (
 		{Name: "since", Type: field.TypeTime, Nullable: true},
 		{Name: "until", Type: field.TypeTime, Nullable: true},
 		{Name: "state", Type: field.TypeEnum, Enums: []string{"submitted", "in_progress", "successful", "failed", "cancelled", "expired"}},
+		{Name: "weight", Type: field.TypeInt, Default: 0},
+		{Name: "trace", Type: field.TypeString, Default: ""},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
 		{Name: "completed_at", Type: field.TypeTime, Nullable: true},
@@ -221,22 +223,22 @@ var (
 			{
 				Name:    "exportjob_state_created_at",
 				Unique:  false,
-				Columns: []*schema.Column{ExportJobsColumns[9], ExportJobsColumns[10]},
+				Columns: []*schema.Column{ExportJobsColumns[9], ExportJobsColumns[12]},
 			},
 			{
 				Name:    "exportjob_sponsor_created_at",
 				Unique:  false,
-				Columns: []*schema.Column{ExportJobsColumns[1], ExportJobsColumns[10]},
+				Columns: []*schema.Column{ExportJobsColumns[1], ExportJobsColumns[12]},
 			},
 			{
 				Name:    "exportjob_created_at",
 				Unique:  false,
-				Columns: []*schema.Column{ExportJobsColumns[10]},
+				Columns: []*schema.Column{ExportJobsColumns[12]},
 			},
 			{
 				Name:    "exportjob_state_expires_at",
 				Unique:  false,
-				Columns: []*schema.Column{ExportJobsColumns[9], ExportJobsColumns[13]},
+				Columns: []*schema.Column{ExportJobsColumns[9], ExportJobsColumns[15]},
 			},
 		},
 	}
@@ -348,6 +350,16 @@ var (
 				Name:    "partition_state_queued_at",
 				Unique:  false,
 				Columns: []*schema.Column{PartitionsColumns[6], PartitionsColumns[12]},
+			},
+			{
+				Name:    "partition_job_id_state_seq",
+				Unique:  false,
+				Columns: []*schema.Column{PartitionsColumns[13], PartitionsColumns[6], PartitionsColumns[1]},
+			},
+			{
+				Name:    "partition_lease_until",
+				Unique:  false,
+				Columns: []*schema.Column{PartitionsColumns[11]},
 			},
 		},
 	}

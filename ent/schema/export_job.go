@@ -25,6 +25,8 @@ func (ExportJob) Fields() []ent.Field {
 		field.Time("since").Optional().Nillable(),
 		field.Time("until").Optional().Nillable(),
 		field.Enum("state").GoType(domain.JobState("")),
+		field.Int("weight").Default(0),
+		field.String("trace").Default(""),
 		field.Time("created_at"),
 		field.Time("started_at").Optional().Nillable(),
 		field.Time("completed_at").Optional().Nillable(),

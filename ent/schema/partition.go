@@ -45,5 +45,7 @@ func (Partition) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("job_id", "seq").Unique(),
 		index.Fields("state", "queued_at"),
+		index.Fields("job_id", "state", "seq"),
+		index.Fields("lease_until"),
 	}
 }

@@ -96,7 +96,7 @@ func (s storeTest) publish(l domain.Lease, r domain.PartitionResult) error {
 }
 
 func (s storeTest) release(l domain.Lease) error {
-	return s.try(func(ctx context.Context, tx ports.Tx) error { return tx.Leases.Release(ctx, l) })
+	return s.try(func(ctx context.Context, tx ports.Tx) error { return tx.Leases.Release(ctx, l, 0) })
 }
 
 func (s storeTest) reclaim(patience time.Duration, everything bool, limit int) (ids []domain.PartitionID) {

@@ -34,6 +34,7 @@ func Stores(t *testing.T, create func(t *testing.T) Store) {
 	t.Run("Jobs", func(t *testing.T) { Jobs(t, create) })
 	t.Run("Partitions", func(t *testing.T) { Partitions(t, create) })
 	t.Run("Leases", func(t *testing.T) { Leases(t, create) })
+	t.Run("Turns", func(t *testing.T) { Turns(t, create) })
 	t.Run("OutputFiles", func(t *testing.T) { OutputFiles(t, create) })
 	t.Run("Downloads", func(t *testing.T) { Downloads(t, create) })
 	t.Run("Polls", func(t *testing.T) { Polls(t, create) })
@@ -147,7 +148,7 @@ func (s storeTest) parties() {
 // newJob is a submitted job, created n minutes after the first.
 func newJob(n int, contracts ...domain.ContractNumber) *domain.ExportJob {
 	return domain.NewExportJob(domain.ExportJobState{ID: jobID(n), Sponsor: "sponsor", Client: "client", Contracts: contracts,
-		Version: domain.R4, Request: "https://example.com/api/v2/fhir/Patient/$export", CreatedAt: instantAt(n)})
+		Version: domain.R4, Request: "https://example.com/api/v2/fhir/Patient/$export", Weight: n, CreatedAt: instantAt(n)})
 }
 
 // job keeps a submitted job for contract S0001 and returns its id.

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"ariga.io/atlas/sql/migrate"
 	"ariga.io/atlas/sql/sqltool"
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
@@ -61,6 +62,14 @@ func diff(ctx context.Context, name, kind, driver, dsn string) error {
 	}
 	dir, err := sqltool.NewGooseDir(folder)
 	if err != nil {
+		return err
+	}
+	// Some migrations are written by hand, and the sum follows them.
+	sum, err := dir.Checksum()
+	if err != nil {
+		return err
+	}
+	if err := migrate.WriteSumFile(dir, sum); err != nil {
 		return err
 	}
 	db, err := sql.Open(driver, dsn)

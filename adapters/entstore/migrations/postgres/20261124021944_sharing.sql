@@ -1,0 +1,15 @@
+-- +goose Up
+-- modify "export_jobs" table
+ALTER TABLE "export_jobs" ADD COLUMN "weight" bigint NOT NULL DEFAULT 0, ADD COLUMN "trace" character varying NOT NULL DEFAULT '';
+-- create index "partition_job_id_state_seq" to table: "partitions"
+CREATE INDEX "partition_job_id_state_seq" ON "partitions" ("job_id", "state", "seq");
+-- create index "partition_lease_until" to table: "partitions"
+CREATE INDEX "partition_lease_until" ON "partitions" ("lease_until");
+
+-- +goose Down
+-- reverse: create index "partition_lease_until" to table: "partitions"
+DROP INDEX "partition_lease_until";
+-- reverse: create index "partition_job_id_state_seq" to table: "partitions"
+DROP INDEX "partition_job_id_state_seq";
+-- reverse: modify "export_jobs" table
+ALTER TABLE "export_jobs" DROP COLUMN "trace", DROP COLUMN "weight";
