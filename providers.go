@@ -315,6 +315,7 @@ func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, issue
 	}
 	tokens := string(base) + sandboxauth.TokenPath
 	app := fiberapi.New(fiberapi.Config{PublicURL: string(base), TokenURL: tokens, Version: Version(), TrustedProxies: proxies, Log: log,
+		Requests: cfg.Requests, Transfers: cfg.Transfers,
 		Around: telemetry.Requests()}, use)
 	issuer.Mount(app)
 	if cfg.HasRole(config.Console) && cfg.Mode == config.Sandbox {

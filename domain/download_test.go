@@ -85,4 +85,8 @@ func TestAllow(t *testing.T) {
 	if err := limits.Allow(whole, "b", domain.PlainForm, 0, noon); err != nil {
 		t.Errorf("with two allowed the second is refused: %v", err)
 	}
+	limits.Fetches = 0
+	if err := limits.Allow(append(whole, whole...), "a", domain.GzipForm, 0, noon); err != nil {
+		t.Errorf("without a bound the third is refused: %v", err)
+	}
 }

@@ -56,6 +56,9 @@ type Config struct {
 
 	JobsPerContract int
 	Downloads       int
+	Requests        int
+	Transfers       int
+	Presigned       time.Duration
 	ResumeGrace     time.Duration
 	FileLife        time.Duration
 	EarliestServed  domain.Date
@@ -104,7 +107,10 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.StringVar(&c.Log, "log", "info", "debug, info, warn or error")
 
 	fs.IntVar(&c.JobsPerContract, "jobs-per-contract", 3, "exports that a contract may have running")
-	fs.IntVar(&c.Downloads, "downloads", 1, "times a file may be fetched")
+	fs.IntVar(&c.Downloads, "downloads", 1, "times a file may be fetched; 0 for as often as one likes")
+	fs.IntVar(&c.Requests, "requests", 500, "requests answered at once by this process; more are told to come back; 0 for no bound")
+	fs.IntVar(&c.Transfers, "transfers", 500, "files sent at once by this process; the same")
+	fs.DurationVar(&c.Presigned, "presigned", 0, "when set, manifests have addresses of the S3 store that need no token, for so long; only with storage=s3 and downloads=0, and the end of attestation does not close them before")
 	fs.DurationVar(&c.ResumeGrace, "resume-grace", 15*time.Minute, "how long a client may still continue a file it fetched")
 	fs.DurationVar(&c.FileLife, "file-life", 24*time.Hour, "how long files can be fetched")
 	fs.TextVar(&c.EarliestServed, "earliest-served", domain.EarliestServed, "first day of service that is shared")
@@ -194,13 +200,22 @@ func (c *Config) check() error {
 			refuse("claims is synthetic; production refuses made-up claims")
 		}
 	}
-	for name, n := range map[string]int64{"jobs-per-contract": int64(c.JobsPerContract), "downloads": int64(c.Downloads), "workers": int64(c.Workers), "plans": int64(c.Plans),
+	for name, n := range map[string]int64{"jobs-per-contract": int64(c.JobsPerContract), "workers": int64(c.Workers), "plans": int64(c.Plans),
 		"partition-members": int64(c.PartitionMembers), "roll-bytes": c.RollBytes, "lookahead": int64(c.Lookahead), "stage-bytes": int64(c.StageBytes),
 		"lease": int64(c.Lease), "patience": int64(c.Patience), "fetch-tries": int64(c.FetchTries), "partition-tries": int64(c.PartitionTries),
 		"reconcile": int64(c.Reconcile), "sweep": int64(c.Sweep), "file-life": int64(c.FileLife)} {
 		if n <= 0 {
 			refuse("%s must be more than zero", name)
 		}
+	}
+	for name, n := range map[string]int64{"downloads": int64(c.Downloads), "requests": int64(c.Requests), "transfers": int64(c.Transfers),
+		"job-workers": int64(c.JobWorkers), "presigned": int64(c.Presigned)} {
+		if n < 0 {
+			refuse("%s must not be less than zero", name)
+		}
+	}
+	if c.Presigned > 0 && (c.Storage != "s3" || c.Downloads != 0) {
+		refuse("presigned needs storage=s3 and downloads=0: who fetches by such an address, and how often, is not known here")
 	}
 	if c.FailedShare < 0 || c.FailedShare > 1 {
 		refuse("failed-share is %g; it is a share from 0 to 1", c.FailedShare)

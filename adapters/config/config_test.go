@@ -77,6 +77,8 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		"no YAML":                            {file: "lease: [\n", want: "ab2d.yaml"},
 		"a value that does not parse":        {environ: []string{"AB2D_LEASE=soon"}, want: "AB2D_LEASE"},
 		"a weight that is none":              {args: []string{"--weights", "S0001=0"}, want: "S0001=0"},
+		"links of a store that has none":     {args: []string{"--presigned", "1h", "--downloads", "0"}, want: "presigned needs storage=s3"},
+		"fewer than no downloads":            {args: []string{"--downloads", "-1"}, want: "downloads must not be less than zero"},
 		"zero workers":                       {args: []string{"--workers", "0"}, want: "workers must be more than zero"},
 		"a share above one":                  {args: []string{"--failed-share", "2"}, want: "failed-share"},
 		"an unknown role":                    {args: []string{"--roles", "api,wroker"}, want: "wroker"},

@@ -1,6 +1,7 @@
 package fiberapi
 
 import (
+	"context"
 	"time"
 
 	"cms.gov/ab2d/domain"
@@ -65,7 +66,7 @@ type skipped struct {
 	Reason   string `json:"reason"`
 }
 
-func (a *api) manifestToJSON(m domain.Manifest) manifest {
+func (a *api) manifestToJSON(ctx context.Context, m domain.Manifest) (manifest, error) {
 	w := window{Until: instant(m.Through)}
 	if !m.Window.Since.IsZero() {
 		w.Since = m.Window.Since.UTC().Format(time.RFC3339Nano)
@@ -78,24 +79,36 @@ func (a *api) manifestToJSON(m domain.Manifest) manifest {
 	for _, s := range m.Skipped {
 		left = append(left, skipped{string(s.Contract), s.Reason})
 	}
-	return manifest{
-		TransactionTime: instant(m.TransactionTime), Request: m.Request, RequiresAccessToken: true,
-		Output: a.itemsToJSON(m.Version, m.Output), Deleted: []item{}, Error: a.itemsToJSON(m.Version, m.Errors),
-		Extension: map[string]any{ExtensionWindow: w, ExtensionEnrollees: accounts, ExtensionSkipped: left},
+	output, err := a.itemsToJSON(ctx, m.Version, m.Output)
+	if err != nil {
+		return manifest{}, err
 	}
+	faults, err := a.itemsToJSON(ctx, m.Version, m.Errors)
+	return manifest{
+		TransactionTime: instant(m.TransactionTime), Request: m.Request, RequiresAccessToken: a.Links == nil,
+		Output: output, Deleted: []item{}, Error: faults,
+		Extension: map[string]any{ExtensionWindow: w, ExtensionEnrollees: accounts, ExtensionSkipped: left},
+	}, err
 }
 
-func (a *api) itemsToJSON(v domain.FHIRVersion, files []domain.OutputFile) []item {
+func (a *api) itemsToJSON(ctx context.Context, v domain.FHIRVersion, files []domain.OutputFile) ([]item, error) {
 	items := []item{} // an empty list is told as one
 	for _, f := range files {
-		items = append(items, item{f.ResourceType(), a.fileURL(v, f.Job, f.Name), f.Lines, []extension{
+		address := a.fileURL(v, f.Job, f.Name)
+		if a.Links != nil {
+			var err error
+			if address, err = a.Links(ctx, f); err != nil {
+				return nil, err
+			}
+		}
+		items = append(items, item{f.ResourceType(), address, f.Lines, []extension{
 			{URL: ExtensionChecksum, ValueString: "sha256:" + f.Plain.SHA256},
 			{URL: ExtensionFileLength, ValueDecimal: f.Plain.Bytes},
 			{URL: ExtensionGzipChecksum, ValueString: "sha256:" + f.Stored.SHA256},
 			{URL: ExtensionGzipFileLength, ValueDecimal: f.Stored.Bytes},
 		}})
 	}
-	return items
+	return items, nil
 }
 
 // instant writes a FHIR instant in milliseconds, the precision of transaction times.

@@ -164,10 +164,15 @@ func describe(c *fiber.Ctx, f found) {
 // By then the context of the request is over, so the file and its account get
 // their own.
 func (a *api) open(c *fiber.Ctx, f found) (*transfer, error) {
+	done, ok := a.sending.enter()
+	if !ok {
+		return nil, busy("The server is sending as many files as it can.")
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(c.UserContext()))
 	body, err := a.Download.Open(ctx, f.file, f.ask.Form, f.span.Start)
 	if err != nil {
 		cancel()
+		done()
 		return nil, err
 	}
 	leave := func() {}
@@ -177,6 +182,7 @@ func (a *api) open(c *fiber.Ctx, f found) (*transfer, error) {
 		last: func() { leave = a.finishing.enter(f.ask.Job, f.ask.Name) },
 		over: func(sent int64, broken error) {
 			cancel()
+			done()
 			defer leave()
 			if broken != nil {
 				log.Info("a transfer broke", "start", f.span.Start, "end", f.span.End, "sent", sent, "error", broken)

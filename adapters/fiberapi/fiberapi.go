@@ -7,6 +7,7 @@ package fiberapi
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -32,6 +33,17 @@ type Config struct {
 	ReadTimeout time.Duration // for a request to come in; 15 s if zero
 	IdleTimeout time.Duration // of a connection between requests; 2 min if zero
 	Stall       time.Duration // how long a client may take for a mebibyte of a file; 2 min if zero
+
+	Requests  int // answered at once; more are told to come back; 0 does not bound
+	Transfers int // files sent at once; the same
+
+	// Links gives an address at which a file can be fetched without a token, to
+	// be told in manifests instead of ours; nil for ours.
+	Links func(ctx context.Context, f domain.OutputFile) (string, error)
+
+	// Trace names the trace that a request is part of, for the job it starts;
+	// nil for none.
+	Trace func(ctx context.Context) string
 
 	Log *slog.Logger // slog.Default() if nil
 
@@ -68,7 +80,8 @@ const (
 type api struct {
 	Config
 	UseCases
-	finishing gate
+	finishing          gate
+	answering, sending room
 }
 
 // New returns an app that serves the FHIR API. Other routes may be added to it.
@@ -79,7 +92,7 @@ func New(cfg Config, use UseCases) *fiber.App {
 	cfg.IdleTimeout = cmp.Or(cfg.IdleTimeout, 2*time.Minute)
 	cfg.Stall = cmp.Or(cfg.Stall, 2*time.Minute)
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
-	a := &api{Config: cfg, UseCases: use}
+	a := &api{Config: cfg, UseCases: use, answering: newRoom(cfg.Requests), sending: newRoom(cfg.Transfers)}
 
 	app := fiber.New(fiber.Config{
 		ErrorHandler: a.handleError,
@@ -106,7 +119,7 @@ func New(cfg Config, use UseCases) *fiber.App {
 	}
 	app.Use(a.edge)
 	for version, path := range versions {
-		a.route(app.Group(path, a.deadline), version)
+		a.route(app.Group(path, a.admit, a.deadline), version)
 	}
 	return app
 }

@@ -23,9 +23,13 @@ func (a *api) kickOff(v domain.FHIRVersion) func(*fiber.Ctx, caller) error {
 		if err != nil {
 			return err
 		}
+		trace := ""
+		if a.Trace != nil {
+			trace = a.Trace(c.UserContext())
+		}
 		id, err := a.Export.Start(c.UserContext(), export.Start{
 			Client: who.client, From: who.from, Contract: contract(c), Version: v,
-			Request: a.requestURL(c), Window: asked.window, SinceLast: asked.sinceLast,
+			Request: a.requestURL(c), Window: asked.window, SinceLast: asked.sinceLast, Trace: trace,
 		})
 		if err != nil {
 			return err

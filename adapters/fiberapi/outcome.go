@@ -2,6 +2,7 @@ package fiberapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -109,6 +110,10 @@ func (a *api) handleError(c *fiber.Ctx, err error) error {
 	ans := answers[e.Code]
 	a.explainWith(c, e)
 	i := issue{Severity: ans.severity, Code: ans.code, Details: text{e.Message}, Diagnostics: e.Next}
+	if e.Code == domain.Unavailable {
+		// Whatever is away, those who find it so need not know what to advise.
+		i.Diagnostics = cmp.Or(i.Diagnostics, "Send the request again once Retry-After is over. Running exports go on by themselves.")
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		i.Code = "timeout"
 	}

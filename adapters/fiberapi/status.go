@@ -35,8 +35,12 @@ func (a *api) status(c *fiber.Ctx, who caller) error {
 	case r.Failure != nil:
 		return send(c, http.StatusInternalServerError, failureToFHIR(*r.Failure))
 	case r.Manifest != nil:
+		m, err := a.manifestToJSON(c.UserContext(), *r.Manifest)
+		if err != nil {
+			return err
+		}
 		c.Set(fiber.HeaderExpires, r.Manifest.ExpiresAt.UTC().Format(http.TimeFormat))
-		return sendJSON(c, fiber.MIMEApplicationJSON, a.manifestToJSON(*r.Manifest))
+		return sendJSON(c, fiber.MIMEApplicationJSON, m)
 	}
 	c.Set("X-Progress", fmt.Sprintf("%d%% complete", r.Percent))
 	retryAfter(c, r.RetryAfter, time.Second)
