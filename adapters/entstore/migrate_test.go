@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -11,9 +12,11 @@ import (
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/schema"
+	"github.com/pressly/goose/v3"
 
 	"cms.gov/ab2d/adapters/entstore/migrations"
 	"cms.gov/ab2d/adapters/entstore/pgtest"
+	"cms.gov/ab2d/ports"
 )
 
 // empty are databases without any table.
@@ -133,4 +136,69 @@ func difference(t *testing.T, name string, db *sql.DB) string {
 		}
 	}
 	return strings.Join(statements, "")
+}
+
+// Processes of the version before go on while the schema is brought up to date
+// under them, and what they write meanwhile the new version reads.
+func TestMigrateUnderProcessesOfTheVersionBefore(t *testing.T) {
+	const before = 20261123999999 // the steps of that version
+	for name, kind := range empty {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, kind.url(t), nil)
+			files, err := migrations.For(kind.dialect)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dialects := map[string]goose.Dialect{dialect.SQLite: goose.DialectSQLite3, dialect.Postgres: goose.DialectPostgres}
+			old, err := goose.NewProvider(dialects[kind.dialect], s.DB(), files, goose.WithDisableGlobalRegistry(true))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := old.UpTo(t.Context(), before); err != nil {
+				t.Fatal(err)
+			}
+			add := func(n int) error {
+				_, err := s.DB().ExecContext(t.Context(), `INSERT INTO export_jobs (id, sponsor, client, contracts, skipped, fhir_version, request, state, created_at, plans, accounts, failure)
+					VALUES ($1, 's', 'c', '["S0001"]', '[]', 'R4', 'r', 'submitted', '2026-03-01 12:00:00+00:00', '[]', '[]', '{}')`, fmt.Sprintf("%08d-0000-4000-8000-000000000000", n))
+				return err
+			}
+			if err := add(0); err != nil {
+				t.Fatal(err)
+			}
+			stop, added := make(chan struct{}), make(chan int)
+			go func() {
+				n := 1
+				defer func() { added <- n }()
+				for ; ; n++ {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					if err := add(n); err != nil {
+						t.Errorf("what the version before writes is refused: %v", err)
+						return
+					}
+				}
+			}()
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Error(err)
+			}
+			close(stop)
+			want := <-added
+			if err := s.Check(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := s.View(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+				jobs, err := tx.JobList.Find(ctx, ports.JobQuery{Limit: want + 1})
+				if len(jobs) != want {
+					t.Errorf("%d jobs are found, want %d", len(jobs), want)
+				}
+				return err
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -82,6 +83,7 @@ type api struct {
 	UseCases
 	finishing          gate
 	answering, sending room
+	accounts           sync.WaitGroup // of transfers that are over, being written
 }
 
 // New returns an app that serves the FHIR API. Other routes may be added to it.
@@ -110,6 +112,7 @@ func New(cfg Config, use UseCases) *fiber.App {
 		DisableDefaultContentType: true,
 		DisableStartupMessage:     true,
 	})
+	app.Hooks().OnShutdown(func() error { a.accounts.Wait(); return nil }) // the store is still open
 	server := app.Server()
 	server.CloseOnShutdown = true // an idle connection would hold up the shutdown
 	server.Handler = a.knownMethods(app, server.Handler)

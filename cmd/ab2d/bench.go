@@ -16,20 +16,51 @@ import (
 	"cms.gov/ab2d/adapters/sandboxauth"
 )
 
-// bench measures whole exports, each contract in a process of its own, and
-// prints one table. Without contract numbers it measures S0000, S0001 and S0030.
-func bench(ctx context.Context, _ *config.Config, contracts []string) error {
-	if len(contracts) == 0 {
-		contracts = []string{"S0000", "S0001", "S0030"}
+// part is one thing that bench measures.
+type part struct {
+	name string
+	run  func(ctx context.Context) error
+}
+
+// parts are the parts of bench in the order in which they run.
+var parts = []part{
+	{"exports", func(ctx context.Context) error { return benchExports(ctx, []string{"S0000", "S0001", "S0030"}) }},
+	{"downloads", benchDownloads},
+}
+
+// bench measures, and prints one table a part: all parts, or those named.
+// Contract numbers in place of names measure exports of these contracts.
+func bench(ctx context.Context, _ *config.Config, named []string) error {
+	var contracts []string
+	for _, n := range named {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == n }) {
+			contracts = append(contracts, n)
+		}
 	}
+	if len(contracts) > 0 {
+		return benchExports(ctx, contracts)
+	}
+	for _, p := range parts {
+		if len(named) > 0 && !slices.Contains(named, p.name) {
+			continue
+		}
+		if err := p.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// benchExports measures whole exports, each contract in a process of its own.
+func benchExports(ctx context.Context, contracts []string) error {
 	fmt.Println("Exports in R4 from kick-off to the last byte of the last download, sandbox, embedded database.")
 	fmt.Printf("%-9s %5s %9s %10s %9s %9s %9s %10s %11s\n", "contract", "runs", "claims", "NDJSON MB", "wire MB", "export s", "total s", "CPU s/GB", "peak RSS MB")
 	for _, n := range contracts {
-		i := slices.IndexFunc(sandboxauth.Guide, func(s sandboxauth.GuideSponsor) bool { return string(s.Contract) == n })
-		if i < 0 {
-			return fmt.Errorf("there is no contract %s in the sandbox", n)
+		s, err := sponsorFor(n)
+		if err != nil {
+			return err
 		}
-		if err := benchContract(ctx, sandboxauth.Guide[i]); err != nil {
+		if err := benchContract(ctx, s); err != nil {
 			return err
 		}
 	}

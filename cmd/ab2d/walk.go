@@ -68,17 +68,24 @@ func (w *walker) signIn(ctx context.Context, row sandboxauth.GuideSponsor) error
 
 // export starts an export and waits as it is asked to until it is complete.
 func (w *walker) export(ctx context.Context, kickOff string) (m manifest, err error) {
-	res, err := w.get(ctx, w.base+kickOff, nil)
+	job, err := w.start(ctx, kickOff)
 	if err != nil {
 		return m, err
 	}
-	res.Body.Close()
-	job := res.Header.Get("Content-Location")
-	if res.StatusCode != http.StatusAccepted || job == "" {
-		return m, fmt.Errorf("kick-off answered %s", res.Status)
+	return w.follow(ctx, job)
+}
+
+// start starts an export and returns its status address.
+func (w *walker) start(ctx context.Context, kickOff string) (job string, err error) {
+	res, err := w.get(ctx, w.base+kickOff, nil)
+	if err != nil {
+		return "", err
+	}
+	if job = res.Header.Get("Content-Location"); res.StatusCode != http.StatusAccepted || job == "" {
+		return "", refused(res)
 	}
 	w.say("kick-off   %s", job)
-	return w.follow(ctx, job)
+	return job, res.Body.Close()
 }
 
 // follow asks for the status, as often as it may, until the export is complete.
