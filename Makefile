@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BIN := bin/ab2d
 LINT := go tool -modfile=.ci/tools.mod
 
-.PHONY: run demo test check generate fresh lint bench fuzz build clean help
+.PHONY: run demo test chaos check generate fresh lint cluster bench fuzz build clean help
 
 run: build ## start the sandbox on http://127.0.0.1:8080, data under ./var
 	@exec $(BIN) serve
@@ -15,8 +15,14 @@ demo: build ## the whole walk: start, token, export of S0000, download, check, s
 
 test: ## all tests: units with -race in random order, then real processes
 	@.ci/need gcc=gcc ld=binutils curl=curl pg_ctl=postgresql
+	@.ci/versitygw >/dev/null
 	go test -race -shuffle=on -timeout 15m $$(go list ./... | grep -v '/cmd/')
 	go test -shuffle=on -timeout 15m ./adapters/synthetic ./cmd/...
+
+chaos: ## processes, database and stores fail at random for CHAOS_TIME (10m); CHAOS_SEED repeats a run
+	@.ci/need pg_ctl=postgresql
+	AB2D_TEST_CHAOS_TIME=$${CHAOS_TIME:-10m} AB2D_TEST_CHAOS_SEED=$${CHAOS_SEED:-random} \
+	go test ./cmd/ab2d -run '^TestChaos$$' -count=1 -v -timeout 0
 
 check: lint fresh ## vet, staticcheck, formatting, and that generated code is fresh
 
@@ -35,7 +41,14 @@ fresh: ## fail when the generated code is not what go generate makes
 	git diff --exit-code --stat -- ent web wire_gen.go && test "$$before" = "$$after" || \
 	{ echo "the generated code is stale: run make generate and commit the result" >&2; exit 1; }
 
-bench: build ## exports of the sandbox's contracts, measured whole; prints one table
+cluster: build ## a cluster on this machine: Postgres, S3 server, two APIs, three workers behind one address
+	@.ci/need pg_ctl=postgresql
+	@.ci/versitygw >/dev/null
+	@exec $(BIN) cluster
+
+bench: build ## whole exports, alone and in a cluster, downloads beside nginx, status, recovery: one table each
+	@.ci/need pg_ctl=postgresql nginx=nginx-light
+	@.ci/versitygw >/dev/null
 	@exec $(BIN) bench
 
 fuzz: ## look for claims on which the scanner and its oracle differ, for FUZZTIME (10m)

@@ -35,6 +35,7 @@ var shared = map[string][]string{
 	"adapters/host":     {"*"},
 	"adapters/sandbox":  {"adapters/sandboxauth", "adapters/synthetic"},
 	"adapters/entstore": {"adapters/entstore"},
+	"adapters/s3store":  {"adapters/s3store"},
 	"adapters/memory":   {"adapters/memory"},
 }
 

@@ -15,14 +15,17 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"cms.gov/ab2d/adapters/admin"
 	"cms.gov/ab2d/adapters/config"
 	"cms.gov/ab2d/adapters/console"
 	"cms.gov/ab2d/adapters/entstore"
+	"cms.gov/ab2d/adapters/faultyclaims"
 	"cms.gov/ab2d/adapters/fiberapi"
 	"cms.gov/ab2d/adapters/filestore"
 	"cms.gov/ab2d/adapters/host"
 	"cms.gov/ab2d/adapters/ndjson"
 	"cms.gov/ab2d/adapters/riverjobs"
+	"cms.gov/ab2d/adapters/s3store"
 	"cms.gov/ab2d/adapters/sandbox"
 	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/adapters/scratch"
@@ -48,10 +51,10 @@ func provideLog(cfg *config.Config) (*slog.Logger, error) {
 		return nil, err
 	}
 	options := &slog.HandlerOptions{Level: level}
-	if cfg.Mode == config.Production {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+	if cfg.LogFormat == "json" {
+		return slog.New(telemetry.Logs(slog.NewJSONHandler(os.Stderr, options))), nil
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
+	return slog.New(telemetry.Logs(slog.NewTextHandler(os.Stderr, options))), nil
 }
 
 // dataLock is proof that the data directory is this process's alone.
@@ -96,7 +99,7 @@ func openStore(ctx context.Context, cfg *config.Config, queue entstore.QueueFact
 			return nil, nil, err
 		}
 	}
-	store, err := entstore.Open(ctx, cfg.DatabaseURL, queue)
+	store, err := entstore.Open(ctx, cfg.DatabaseURL, queue, entstore.Conns(cfg.DatabaseConns))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -122,12 +125,30 @@ func provideStore(ctx context.Context, cfg *config.Config, queue entstore.QueueF
 	return store, done, nil
 }
 
-func provideFiles(cfg *config.Config, _ dataLock) (ports.Files, func(), error) {
+// fileStore is the store of files itself. Its port is the same, measured.
+type fileStore interface {
+	ports.Files
+	Check(ctx context.Context) error
+}
+
+func provideFileStore(ctx context.Context, cfg *config.Config, _ dataLock) (fileStore, func(), error) {
+	if cfg.Storage == config.S3Storage {
+		files, err := s3store.New(ctx, s3store.Settings{Endpoint: cfg.S3Endpoint, Bucket: cfg.S3Bucket, Prefix: cfg.S3Prefix, Region: cfg.S3Region,
+			PathStyle: cfg.S3PathStyle, Encryption: cfg.S3Encryption, KMSKey: cfg.S3KMSKey, PartSize: cfg.S3PartSize})
+		if err != nil {
+			return nil, nil, err
+		}
+		return files, func() { _ = files.Close() }, nil // only connections that nobody uses
+	}
 	files, err := filestore.New(cfg.FilesDir())
 	if err != nil {
 		return nil, nil, err
 	}
 	return files, func() { _ = files.Close() }, nil // it only reads the directory
+}
+
+func provideFiles(store fileStore, _ *telemetry.Telemetry) ports.Files {
+	return telemetry.Files(store)
 }
 
 func provideScratch(cfg *config.Config, _ dataLock) (ports.Scratch, error) {
@@ -149,11 +170,19 @@ func provideFolder(ctx context.Context, cfg *config.Config, log *slog.Logger, _ 
 	return folder, func() { _ = folder.Close() }, nil // it only reads
 }
 
-func provideClaims(folder *ndjson.Source, p *synthetic.Population, clock ports.Clock) ports.Claims {
-	if folder != nil {
-		return folder
+func provideClaims(cfg *config.Config, folder *ndjson.Source, p *synthetic.Population, clock ports.Clock, _ *telemetry.Telemetry) (ports.Claims, error) {
+	var source ports.Claims = folder
+	if folder == nil {
+		source = synthetic.NewClaims(p, clock.Now)
 	}
-	return synthetic.NewClaims(p, clock.Now)
+	if cfg.ClaimsFaults != "" {
+		faults, err := faultyclaims.Parse(cfg.ClaimsFaults)
+		if err != nil {
+			return nil, fmt.Errorf("claims-faults: %w", err)
+		}
+		source = faultyclaims.New(source, faults, clock.Now)
+	}
+	return telemetry.Claims(source), nil
 }
 
 func provideIssuer(ctx context.Context, base publicURL, secrets ports.Secrets, clock ports.Clock) (*sandboxauth.Issuer, error) {
@@ -172,8 +201,12 @@ func provideProduceSettings(cfg *config.Config) produce.Settings {
 	return produce.Settings{
 		JobWorkers: cfg.JobWorkers, PartitionMembers: cfg.PartitionMembers, RollBytes: cfg.RollBytes, Lookahead: cfg.Lookahead, StageBytes: cfg.StageBytes,
 		Lease: cfg.Lease, Margin: cfg.Margin, Patience: cfg.Patience, SourceWait: cfg.SourceWait, FileLife: cfg.FileLife, EarliestServed: cfg.EarliestServed, LabelsOnly: !cfg.RestrictedCodes,
-		FetchTries: cfg.FetchTries, FetchBackoff: cfg.FetchBackoff, FailedShare: cfg.FailedShare, PartitionTries: cfg.PartitionTries,
+		FetchTries: cfg.FetchTries, FetchBackoff: cfg.FetchBackoff, FetchTimeout: cfg.FetchTimeout, RetryBudget: cfg.RetryBudget, FailedShare: cfg.FailedShare, PartitionTries: cfg.PartitionTries,
 	}
+}
+
+func provideRetentionSettings(cfg *config.Config) retention.Settings {
+	return retention.Settings{KeepJobs: cfg.KeepJobs}
 }
 
 // seeded is proof that the sandbox's sponsors and enrollees are there.
@@ -276,30 +309,41 @@ func syntheticEnrollees(p *synthetic.Population, n domain.ContractNumber) iter.S
 	}
 }
 
-func provideUseCases(access *access.UseCase, export *export.UseCase, status *status.UseCase, download *download.UseCase, cancel *cancel.UseCase) fiberapi.UseCases {
-	return fiberapi.UseCases{Access: access, Export: export, Status: status, Download: download, Cancel: cancel}
+func provideUseCases(access *access.UseCase, export *export.UseCase, status *status.UseCase, download *download.UseCase, cancel *cancel.UseCase, _ *telemetry.Telemetry) fiberapi.UseCases {
+	return fiberapi.UseCases{Access: access, Export: export, Status: status, Download: telemetry.NewDownloads(download), Cancel: cancel}
 }
 
-// traced is proof that the process's spans are being sent where the standard
-// variables say.
-type traced struct{}
-
-func provideTraced(ctx context.Context, log *slog.Logger) (traced, func(), error) {
-	stop, err := telemetry.Start(ctx, Version())
+// provideTelemetry comes before whatever tells what it does.
+func provideTelemetry(ctx context.Context, cfg *config.Config, log *slog.Logger) (*telemetry.Telemetry, func(), error) {
+	t, err := telemetry.Start(ctx, telemetry.Settings{Version: Version(), Prometheus: cfg.AdminListen != "", Log: log})
 	if err != nil {
-		return traced{}, nil, err
+		return nil, nil, err
 	}
-	return traced{}, func() {
-		// The last spans get a moment, whatever ended the process.
+	return t, func() {
+		// The last of it gets a moment, whatever ended the process.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		if err := stop(ctx); err != nil {
-			log.Warn("sending the last spans", "error", err)
+		if err := t.Stop(ctx); err != nil {
+			log.Warn("sending the last spans and metrics", "error", err)
 		}
 	}, nil
 }
 
-func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, issuer *sandboxauth.Issuer, log *slog.Logger, _ seeded, _ traced) (*fiber.App, error) {
+// provideLinks returns what gives manifests addresses of the store's own, where
+// that is asked for.
+func provideLinks(cfg *config.Config, store fileStore) links {
+	s3, ok := store.(*s3store.Store)
+	if !ok || cfg.Presigned == 0 {
+		return nil
+	}
+	return func(ctx context.Context, f domain.OutputFile) (string, error) {
+		return s3.Link(ctx, f.Key, f.Name, fiberapi.NDJSON, cfg.Presigned)
+	}
+}
+
+type links func(ctx context.Context, f domain.OutputFile) (string, error)
+
+func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, links links, issuer *sandboxauth.Issuer, log *slog.Logger, _ seeded, _ *telemetry.Telemetry) (*fiber.App, error) {
 	if !cfg.HasRole(config.API) {
 		return nil, nil
 	}
@@ -315,8 +359,8 @@ func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, issue
 	}
 	tokens := string(base) + sandboxauth.TokenPath
 	app := fiberapi.New(fiberapi.Config{PublicURL: string(base), TokenURL: tokens, Version: Version(), TrustedProxies: proxies, Log: log,
-		Requests: cfg.Requests, Transfers: cfg.Transfers,
-		Around: telemetry.Requests()}, use)
+		Requests: cfg.Requests, Transfers: cfg.Transfers, Links: links,
+		Around: telemetry.Requests(), Trace: telemetry.Traceparent}, use)
 	issuer.Mount(app)
 	if cfg.HasRole(config.Console) && cfg.Mode == config.Sandbox {
 		console.MountStart(app, startPage(string(base), tokens))
@@ -341,15 +385,42 @@ func provideQueueFactory(cfg *config.Config) (entstore.QueueFactory, error) {
 // provideWorker returns no worker for a process that does no jobs. A job waits
 // for nobody, so a stopping worker gets half the drain to end its partitions,
 // and what it cannot end is given back.
-func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseCase, log *slog.Logger, _ traced) (host.Worker, error) {
+func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseCase, log *slog.Logger, _ *telemetry.Telemetry) (host.Worker, error) {
 	if !cfg.HasRole(config.Worker) {
 		return nil, nil
+	}
+	if err := telemetry.Backlog(store, log); err != nil {
+		return nil, err
 	}
 	return riverjobs.NewWorker(cfg.DatabaseURL, store.DB(), telemetry.NewTasks(jobs),
 		riverjobs.Settings{Partitions: cfg.Workers, Plans: cfg.Plans, StopWithin: cfg.Drain / 2, Logger: log})
 }
 
-func provideProcess(cfg *config.Config, l net.Listener, app *fiber.App, worker host.Worker, jobs *produce.UseCase, sweeper *retention.UseCase, log *slog.Logger) *host.Process {
-	return &host.Process{Listener: l, App: app, Worker: worker, Reconciler: jobs, Sweeper: sweeper, Log: log,
+func provideProcess(cfg *config.Config, l net.Listener, app *fiber.App, worker host.Worker, jobs *produce.UseCase, sweeper *retention.UseCase,
+	store *entstore.Store, files fileStore, claims ports.Claims, told *telemetry.Telemetry, log *slog.Logger) (*host.Process, func(), error) {
+	p := &host.Process{Listener: l, App: app, Worker: worker, Reconciler: jobs, Sweeper: sweeper, Log: log,
 		Settings: host.Settings{Alone: cfg.Embedded(), Reconcile: cfg.Reconcile, Sweep: cfg.Sweep, Drain: cfg.Drain}}
+	checks := []admin.Check{{Name: "process", Check: p.Check}, {Name: "database", Check: store.Check}, {Name: "file store", Check: files.Check}}
+	if worker != nil {
+		checks = append(checks, admin.Check{Name: "claims source", Check: func(ctx context.Context) error {
+			_, err := claims.CompleteThrough(ctx)
+			return err
+		}})
+	}
+	ready := admin.NewReadiness(log, checks...)
+	if app != nil {
+		admin.MountPublic(app, ready, cfg.Maintenance != "")
+	}
+	if cfg.AdminListen == "" {
+		return p, func() {}, nil
+	}
+	if err := telemetry.Pool(store.DB()); err != nil {
+		return nil, nil, err
+	}
+	own, err := net.Listen("tcp", cfg.AdminListen)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w; give another address with --admin-listen", err)
+	}
+	p.AdminListener, p.Admin = own, admin.NewServer(ready, admin.BuildOf(Version()), told.Metrics, log)
+	return p, func() { _ = own.Close() }, nil // closed already when the server has run
 }

@@ -34,7 +34,7 @@ var adapters = wire.NewSet(
 	wire.Bind(new(ports.Coverage), new(*entstore.Store)),
 	wire.Bind(new(ports.Secrets), new(*entstore.Store)),
 	wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)),
-	provideFiles, provideScratch,
+	provideFileStore, provideLinks, provideFiles, provideScratch,
 	wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)),
 	providePopulation, provideFolder, provideClaims,
 	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
@@ -48,13 +48,13 @@ var application = wire.NewSet(
 	wire.Struct(new(download.UseCase), "*"), provideDownloadLimits,
 	wire.Struct(new(cancel.UseCase), "*"),
 	wire.Struct(new(produce.UseCase), "*"), provideProduceSettings,
-	wire.Struct(new(retention.UseCase), "*"),
+	wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings,
 )
 
 // process is what runs.
 var process = wire.NewSet(
 	wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
-	provideTraced, provideUseCases, provideAPI,
+	provideTelemetry, provideUseCases, provideAPI,
 	provideWorker, provideProcess,
 )
 

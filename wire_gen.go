@@ -76,13 +76,30 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Store: store,
 		Clock: system,
 	}
-	files, cleanup4, err := provideFiles(cfg, ab2dDataLock)
+	ab2dFileStore, cleanup4, err := provideFileStore(ctx, cfg, ab2dDataLock)
 	if err != nil {
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
+	logger, err := provideLog(cfg)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	telemetry, cleanup5, err := provideTelemetry(ctx, cfg, logger)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	files := provideFiles(ab2dFileStore, telemetry)
 	packing := gzippack.Packing{}
 	downloadLimits := provideDownloadLimits(cfg)
 	downloadUseCase := &download.UseCase{
@@ -97,15 +114,8 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Files: files,
 		Clock: system,
 	}
-	useCases := provideUseCases(useCase, exportUseCase, statusUseCase, downloadUseCase, cancelUseCase)
-	logger, err := provideLog(cfg)
-	if err != nil {
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
+	useCases := provideUseCases(useCase, exportUseCase, statusUseCase, downloadUseCase, cancelUseCase, telemetry)
+	ab2dLinks := provideLinks(cfg, ab2dFileStore)
 	population := providePopulation()
 	seeder := &sandbox.Seeder{
 		Store:      store,
@@ -113,8 +123,9 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Population: population,
 		Clock:      system,
 	}
-	source, cleanup5, err := provideFolder(ctx, cfg, logger, ab2dDataLock)
+	source, cleanup6, err := provideFolder(ctx, cfg, logger, ab2dDataLock)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -122,24 +133,6 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		return nil, nil, err
 	}
 	ab2dSeeded, err := provideSeeded(ctx, cfg, seeder, source, logger)
-	if err != nil {
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	ab2dTraced, cleanup6, err := provideTraced(ctx, logger)
-	if err != nil {
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	app, err := provideAPI(cfg, ab2dPublicURL, useCases, issuer, logger, ab2dSeeded, ab2dTraced)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -149,7 +142,26 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	claims := provideClaims(source, population, system)
+	app, err := provideAPI(cfg, ab2dPublicURL, useCases, ab2dLinks, issuer, logger, ab2dSeeded, telemetry)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	claims, err := provideClaims(cfg, source, population, system, telemetry)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	scratch, err := provideScratch(cfg, ab2dDataLock)
 	if err != nil {
 		cleanup6()
@@ -172,7 +184,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Log:      logger,
 		Settings: produceSettings,
 	}
-	worker, err := provideWorker(cfg, store, produceUseCase, logger, ab2dTraced)
+	worker, err := provideWorker(cfg, store, produceUseCase, logger, telemetry)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -182,13 +194,25 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
+	retentionSettings := provideRetentionSettings(cfg)
 	retentionUseCase := &retention.UseCase{
-		Store: store,
-		Files: files,
-		Clock: system,
+		Store:    store,
+		Files:    files,
+		Clock:    system,
+		Settings: retentionSettings,
 	}
-	hostProcess := provideProcess(cfg, listener, app, worker, produceUseCase, retentionUseCase, logger)
+	hostProcess, cleanup7, err := provideProcess(cfg, listener, app, worker, produceUseCase, retentionUseCase, store, ab2dFileStore, claims, telemetry, logger)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	return hostProcess, func() {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -239,15 +263,15 @@ func InitializePreferences(ctx context.Context, cfg *config.Config) (*preference
 // one provider below chooses by the settings, in plain words.
 var adapters = wire.NewSet(
 	provideLog, provideListener, providePublicURL,
-	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideClaims,
+	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFileStore, provideLinks, provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideClaims,
 	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
 )
 
 // application is the use cases, which know no platform.
-var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"))
+var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings)
 
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
-	provideTraced, provideUseCases, provideAPI,
+	provideTelemetry, provideUseCases, provideAPI,
 	provideWorker, provideProcess,
 )

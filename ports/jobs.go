@@ -26,11 +26,19 @@ type Jobs interface {
 	Active(ctx context.Context, contracts []domain.ContractNumber) ([]*domain.ExportJob, error)
 }
 
-// JobList finds jobs.
+// JobList finds jobs, and lets go of the old ones.
 type JobList interface {
 	// Find returns the jobs that match, the oldest first unless q.Newest is set, at
 	// most q.Limit of them.
 	Find(ctx context.Context, q JobQuery) ([]*domain.ExportJob, error)
+
+	// Prune removes jobs that failed, were cancelled or expired and that ended
+	// before the time, with all that belongs to them: partitions, files, accounts
+	// of downloads, polls. It takes the oldest first, at most limit of them, and
+	// returns which. Those that another unit of work is changing may be left for
+	// later. Active jobs and those that can still be fetched stay, and so do
+	// records of the audit trail.
+	Prune(ctx context.Context, endedBefore time.Time, limit int) ([]domain.JobID, error)
 }
 
 // JobQuery narrows a list of jobs. A zero field does not narrow.

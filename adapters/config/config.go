@@ -38,21 +38,41 @@ const (
 	NDJSON    = "ndjson"
 )
 
+// Where finished files are kept.
+const (
+	FileStorage = "file"
+	S3Storage   = "s3"
+)
+
 // Config is the settings of a process. Load fills and checks it.
 type Config struct {
-	Mode        string
-	Listen      string
-	PublicURL   string
-	DataDir     string
-	DatabaseURL string
-	Roles       string
-	Storage     string
-	Claims      string
-	ClaimsDir   string
-	Auth        string
-	Maintenance string
-	TrustProxy  string
-	Log         string
+	Mode         string
+	Listen       string
+	PublicURL    string
+	DataDir      string
+	DatabaseURL  string
+	Roles        string
+	Storage      string
+	Claims       string
+	ClaimsDir    string
+	ClaimsFaults string
+	Auth         string
+	Maintenance  string
+	TrustProxy   string
+	Log          string
+	LogFormat    string
+
+	S3Endpoint   string
+	S3Bucket     string
+	S3Prefix     string
+	S3Region     string
+	S3PathStyle  string
+	S3Encryption string
+	S3KMSKey     string
+	S3PartSize   int64
+
+	AdminListen  string
+	AdminExposed bool
 
 	JobsPerContract int
 	Downloads       int
@@ -78,10 +98,14 @@ type Config struct {
 	Margin           time.Duration
 	FetchTries       int
 	FetchBackoff     time.Duration
+	FetchTimeout     time.Duration
+	RetryBudget      int
 	FailedShare      float64
 	PartitionTries   int
 	Reconcile        time.Duration
 	Sweep            time.Duration
+	KeepJobs         time.Duration
+	DatabaseConns    int
 	Drain            time.Duration
 
 	settings []setting
@@ -98,13 +122,25 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.StringVar(&c.DataDir, "data-dir", "./var", "embedded database and files")
 	fs.StringVar(&c.DatabaseURL, "database-url", "", "sqlite:PATH or postgres://... (default SQLite in the data directory)")
 	fs.StringVar(&c.Roles, "roles", "", "any of api,worker,console in this process (default all)")
-	fs.StringVar(&c.Storage, "storage", "file", "where finished files are kept: file")
+	fs.StringVar(&c.Storage, "storage", FileStorage, "where finished files are kept: file, in the data directory, or s3")
+	fs.StringVar(&c.S3Endpoint, "s3-endpoint", "", "URL of the store of storage=s3; its keys are those of the AWS tools, as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the machine's role")
+	fs.StringVar(&c.S3Bucket, "s3-bucket", "", "bucket in it, which must be there")
+	fs.StringVar(&c.S3Prefix, "s3-prefix", "", "beginning of all keys in it")
+	fs.StringVar(&c.S3Region, "s3-region", "us-east-1", "region of the bucket")
+	fs.StringVar(&c.S3PathStyle, "s3-path-style", "auto", "where the bucket's name stands in addresses: path, virtual, or auto, by what the store is known for")
+	fs.StringVar(&c.S3Encryption, "s3-encryption", "none", "encryption that is asked of the store: none, s3 for its own keys, or kms")
+	fs.StringVar(&c.S3KMSKey, "s3-kms-key", "", "the key of s3-encryption=kms")
+	fs.Int64Var(&c.S3PartSize, "s3-part-size", 8<<20, "bytes of a part of an upload; each file being written holds two in memory")
 	fs.StringVar(&c.Claims, "claims", Synthetic, "where claims come from: synthetic, or ndjson, a folder of FHIR resources")
 	fs.StringVar(&c.ClaimsDir, "claims-dir", "", "the folder of claims=ndjson: Patient, Coverage and ExplanationOfBenefit in *.ndjson or *.ndjson.gz")
+	fs.StringVar(&c.ClaimsFaults, "claims-faults", "", "in a sandbox, what goes wrong with the source of claims, as seed=7,refuse=0.02,break=0.02,stall=0.001,wrong=0.01,stale=0.01,lose=0.002,delay=5ms")
 	fs.StringVar(&c.Auth, "auth", "sandbox", "who issues tokens: sandbox")
 	fs.StringVar(&c.Maintenance, "maintenance", "", "when set, no export starts and this says why")
 	fs.StringVar(&c.TrustProxy, "trust-proxy", "", "addresses or CIDR blocks, by comma, whose X-Forwarded-For is believed")
 	fs.StringVar(&c.Log, "log", "info", "debug, info, warn or error")
+	fs.StringVar(&c.LogFormat, "log-format", "", "text or json (default text in the sandbox, json in production)")
+	fs.StringVar(&c.AdminListen, "admin-listen", "", "address of metrics, health, readiness with reasons and profiles, for any role; empty for none")
+	fs.BoolVar(&c.AdminExposed, "admin-exposed", false, "admin-listen need not be loopback; in production only, for who keeps strangers away from it by other means")
 
 	fs.IntVar(&c.JobsPerContract, "jobs-per-contract", 3, "exports that a contract may have running")
 	fs.IntVar(&c.Downloads, "downloads", 1, "times a file may be fetched; 0 for as often as one likes")
@@ -131,10 +167,14 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.DurationVar(&c.Margin, "margin", time.Second, "how far the transaction time stays behind, for clocks that differ")
 	fs.IntVar(&c.FetchTries, "fetch-tries", 6, "times an enrollee's claims are asked for before that enrollee is failed")
 	fs.DurationVar(&c.FetchBackoff, "fetch-backoff", 200*time.Millisecond, "first wait between those; it doubles")
+	fs.DurationVar(&c.FetchTimeout, "fetch-timeout", 2*time.Minute, "how long asking once may take before it counts as failed")
+	fs.IntVar(&c.RetryBudget, "retry-budget", 30, "times that an attempt at a partition asks again before it leaves the source alone for a while; every ten enrollees that come give one back; 0 for no bound")
 	fs.Float64Var(&c.FailedShare, "failed-share", 0.01, "share of enrollees that may fail before the export does")
 	fs.IntVar(&c.PartitionTries, "partition-tries", 8, "attempts at a partition before a fault of ours fails the export")
 	fs.DurationVar(&c.Reconcile, "reconcile", 5*time.Second, "how often work that was lost is looked for")
 	fs.DurationVar(&c.Sweep, "sweep", time.Minute, "how often files that are over are looked for")
+	fs.DurationVar(&c.KeepJobs, "keep-jobs", 8760*time.Hour, "how long what is known of an export that ended is kept, over which sinceLastExport looks back; 0 is for ever")
+	fs.IntVar(&c.DatabaseConns, "database-conns", 20, "connections of this process to Postgres, where the URL has no pool_max_conns")
 	fs.DurationVar(&c.Drain, "drain", 20*time.Second, "how long a stopping process lets requests end")
 	return fs
 }
@@ -162,13 +202,20 @@ func (c *Config) check() error {
 		}
 	}
 	oneOf("mode", c.Mode, Sandbox, Production)
-	oneOf("storage", c.Storage, "file")
+	oneOf("storage", c.Storage, FileStorage, S3Storage)
+	c.checkS3(refuse)
 	oneOf("claims", c.Claims, Synthetic, NDJSON)
 	if (c.Claims == NDJSON) != (c.ClaimsDir != "") {
 		refuse("claims is %q and claims-dir is %q; ndjson needs a folder, and nothing else takes one", c.Claims, c.ClaimsDir)
 	}
 	oneOf("auth", c.Auth, "sandbox")
 	oneOf("log", c.Log, "debug", "info", "warn", "error")
+	if c.LogFormat == "" {
+		c.setDefault("log-format", map[string]string{Sandbox: "text", Production: "json"}[c.Mode])
+	} else {
+		oneOf("log-format", c.LogFormat, "text", "json")
+	}
+	c.checkAdmin(refuse)
 	if c.Roles == "" {
 		c.setDefault("roles", strings.Join([]string{API, Worker, Console}, ","))
 	}
@@ -199,17 +246,20 @@ func (c *Config) check() error {
 		if c.Claims == Synthetic {
 			refuse("claims is synthetic; production refuses made-up claims")
 		}
+		if c.ClaimsFaults != "" {
+			refuse("claims-faults makes the source of claims fail; production refuses it")
+		}
 	}
 	for name, n := range map[string]int64{"jobs-per-contract": int64(c.JobsPerContract), "workers": int64(c.Workers), "plans": int64(c.Plans),
 		"partition-members": int64(c.PartitionMembers), "roll-bytes": c.RollBytes, "lookahead": int64(c.Lookahead), "stage-bytes": int64(c.StageBytes),
-		"lease": int64(c.Lease), "patience": int64(c.Patience), "fetch-tries": int64(c.FetchTries), "partition-tries": int64(c.PartitionTries),
-		"reconcile": int64(c.Reconcile), "sweep": int64(c.Sweep), "file-life": int64(c.FileLife)} {
+		"lease": int64(c.Lease), "patience": int64(c.Patience), "fetch-tries": int64(c.FetchTries), "fetch-timeout": int64(c.FetchTimeout), "partition-tries": int64(c.PartitionTries),
+		"reconcile": int64(c.Reconcile), "sweep": int64(c.Sweep), "file-life": int64(c.FileLife), "database-conns": int64(c.DatabaseConns)} {
 		if n <= 0 {
 			refuse("%s must be more than zero", name)
 		}
 	}
 	for name, n := range map[string]int64{"downloads": int64(c.Downloads), "requests": int64(c.Requests), "transfers": int64(c.Transfers),
-		"job-workers": int64(c.JobWorkers), "presigned": int64(c.Presigned)} {
+		"job-workers": int64(c.JobWorkers), "retry-budget": int64(c.RetryBudget), "presigned": int64(c.Presigned)} {
 		if n < 0 {
 			refuse("%s must not be less than zero", name)
 		}
@@ -217,10 +267,54 @@ func (c *Config) check() error {
 	if c.Presigned > 0 && (c.Storage != "s3" || c.Downloads != 0) {
 		refuse("presigned needs storage=s3 and downloads=0: who fetches by such an address, and how often, is not known here")
 	}
+	if c.KeepJobs < 0 || c.KeepJobs > 0 && c.KeepJobs < c.FileLife {
+		refuse("keep-jobs is %s; it must be 0 or at least file-life, %s", c.KeepJobs, c.FileLife)
+	}
 	if c.FailedShare < 0 || c.FailedShare > 1 {
 		refuse("failed-share is %g; it is a share from 0 to 1", c.FailedShare)
 	}
 	return errors.Join(errs...)
+}
+
+// checkS3 refuses settings of a store that cannot be.
+func (c *Config) checkS3(refuse func(format string, args ...any)) {
+	if !slices.Contains([]string{"auto", "path", "virtual"}, c.S3PathStyle) {
+		refuse("s3-path-style is %q; it can be auto or path or virtual", c.S3PathStyle)
+	}
+	if !slices.Contains([]string{"none", "s3", "kms"}, c.S3Encryption) {
+		refuse("s3-encryption is %q; it can be none or s3 or kms", c.S3Encryption)
+	}
+	if (c.S3Encryption == "kms") != (c.S3KMSKey != "") {
+		refuse("s3-encryption is %q and s3-kms-key is %q; kms needs a key, and nothing else takes one", c.S3Encryption, c.S3KMSKey)
+	}
+	if c.S3PartSize < 5<<20 || c.S3PartSize > 1<<30 {
+		refuse("s3-part-size is %d; it must be from %d to %d", c.S3PartSize, 5<<20, 1<<30)
+	}
+	switch u, err := url.Parse(c.S3Endpoint); {
+	case c.Storage != S3Storage:
+		if c.S3Endpoint != "" || c.S3Bucket != "" {
+			refuse("s3-endpoint and s3-bucket are for storage=s3, and storage is %q", c.Storage)
+		}
+	case c.S3Endpoint == "" || c.S3Bucket == "":
+		refuse("storage=s3 needs s3-endpoint and s3-bucket")
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		refuse("s3-endpoint must be an http or https address")
+	case u.User != nil:
+		refuse("s3-endpoint holds a name or password; keys are given as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+	}
+}
+
+// checkAdmin refuses an admin address that strangers could reach, since nobody
+// is asked there who they are.
+func (c *Config) checkAdmin(refuse func(format string, args ...any)) {
+	host, _, err := net.SplitHostPort(c.AdminListen)
+	switch {
+	case c.AdminListen == "":
+	case err != nil:
+		refuse("admin-listen is %q; it must be an address and a port, as 127.0.0.1:9090", c.AdminListen)
+	case !loopback(host) && (c.Mode != Production || !c.AdminExposed):
+		refuse("admin-listen is %q; it must be on loopback, unless admin-exposed says otherwise in production", c.AdminListen)
+	}
 }
 
 func loopback(host string) bool {

@@ -31,5 +31,5 @@ func (s *Store) Find(ctx context.Context, action, target string, limit int) ([]d
 		query.Where(auditrecord.Target(target))
 	}
 	rows, err := query.Order(ent.Desc(auditrecord.FieldAt, auditrecord.FieldID)).Limit(limit).All(ctx)
-	return all(rows, auditFromRow), err
+	return all(rows, auditFromRow), s.told(err)
 }

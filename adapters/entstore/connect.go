@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -25,14 +26,32 @@ const sqliteWaits = 10 * time.Second
 // read on while it writes.
 const sqliteReaders = 8
 
-// postgresConns is the size of the pool where the URL does not say one.
-const postgresConns = 20
+// settings are what a URL may leave open.
+type settings struct {
+	conns int
+	wait  time.Duration
+}
+
+// Option is a setting of a Postgres database. Those of its URL count for more.
+type Option func(*settings)
+
+// Conns is how many connections the pool has at most; 20 without it.
+func Conns(n int) Option { return func(s *settings) { s.conns = n } }
+
+// Wait is how long anybody waits for a connection; 5 seconds without it. Then it
+// is better to be told than to stand in a growing line.
+func Wait(d time.Duration) Option { return func(s *settings) { s.wait = d } }
+
+// dials is how long a new connection may take to be made where the URL does not
+// say: a server that is cut off does not refuse, it says nothing.
+const dials = 5 * time.Second
 
 // connection is an open database.
 type connection struct {
 	dialect string
 	write   *sql.DB
 	read    *sql.DB // the same as write on Postgres
+	renew   func()  // gives up connections that nobody uses, which may be dead
 	release func()
 }
 
@@ -47,7 +66,7 @@ func dialectOf(databaseURL string) (string, error) {
 	return "", errors.New("the database URL must begin with sqlite: or postgres://")
 }
 
-func connect(ctx context.Context, databaseURL string) (connection, error) {
+func connect(ctx context.Context, databaseURL string, options ...Option) (connection, error) {
 	name, err := dialectOf(databaseURL)
 	if err != nil {
 		return connection{}, err
@@ -55,7 +74,11 @@ func connect(ctx context.Context, databaseURL string) (connection, error) {
 	if name == dialect.SQLite {
 		return connectSQLite(ctx, strings.TrimPrefix(databaseURL, "sqlite:"))
 	}
-	return connectPostgres(ctx, databaseURL)
+	s := settings{conns: 20, wait: 5 * time.Second}
+	for _, set := range options {
+		set(&s)
+	}
+	return connectPostgres(ctx, databaseURL, s)
 }
 
 func connectSQLite(ctx context.Context, path string) (connection, error) {
@@ -91,7 +114,7 @@ func connectSQLite(ctx context.Context, path string) (connection, error) {
 	}
 	read.SetMaxOpenConns(sqliteReaders)
 	read.SetMaxIdleConns(sqliteReaders)
-	return connection{dialect: dialect.SQLite, write: write, read: read, release: func() { read.Close(); write.Close() }}, nil
+	return connection{dialect: dialect.SQLite, write: write, read: read, renew: func() {}, release: func() { read.Close(); write.Close() }}, nil
 }
 
 func sqliteName(path string, options url.Values) string {
@@ -101,13 +124,16 @@ func sqliteName(path string, options url.Values) string {
 	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + "?" + options.Encode()
 }
 
-func connectPostgres(ctx context.Context, databaseURL string) (connection, error) {
+func connectPostgres(ctx context.Context, databaseURL string, s settings) (connection, error) {
 	config, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
 		return connection{}, err
 	}
 	if !strings.Contains(databaseURL, "pool_max_conns") {
-		config.MaxConns = postgresConns
+		config.MaxConns = int32(min(s.conns, math.MaxInt32))
+	}
+	if !strings.Contains(databaseURL, "connect_timeout") {
+		config.ConnConfig.ConnectTimeout = dials
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -117,8 +143,9 @@ func connectPostgres(ctx context.Context, databaseURL string) (connection, error
 		pool.Close()
 		return connection{}, fmt.Errorf("reach the database: %w", err)
 	}
-	db := stdlib.OpenDBFromPool(pool)
-	return connection{dialect: dialect.Postgres, write: db, read: db, release: func() { db.Close(); pool.Close() }}, nil
+	db := sql.OpenDB(connector{stdlib.GetPoolConnector(pool), s.wait})
+	db.SetMaxIdleConns(0) // the pool keeps them
+	return connection{dialect: dialect.Postgres, write: db, read: db, renew: pool.Reset, release: func() { db.Close(); pool.Close() }}, nil
 }
 
 // clockOf returns the SQL for the database's own clock in milliseconds since

@@ -3,12 +3,19 @@ package entstore
 import (
 	"context"
 	"fmt"
+	"time"
+
+	"entgo.io/ent/dialect/sql"
 
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent"
 	"cms.gov/ab2d/ent/contract"
+	"cms.gov/ab2d/ent/download"
 	"cms.gov/ab2d/ent/exportjob"
 	"cms.gov/ab2d/ent/jobcontract"
+	"cms.gov/ab2d/ent/outputfile"
+	"cms.gov/ab2d/ent/partition"
+	"cms.gov/ab2d/ent/poll"
 	"cms.gov/ab2d/ports"
 )
 
@@ -100,4 +107,36 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 	}
 	rows, err := query.Order(order).Limit(q.Limit).All(ctx)
 	return all(rows, jobFromRow), err
+}
+
+// endedStates are those of jobs that nobody can fetch anything of any more.
+var endedStates = []domain.JobState{domain.Failed, domain.Cancelled, domain.Lapsed}
+
+// Prune goes by the index of states and creation: what ended before some time
+// was created before it too.
+func (s jobs) Prune(ctx context.Context, endedBefore time.Time, limit int) ([]domain.JobID, error) {
+	before := kept(endedBefore)
+	query := s.ExportJob.Query().
+		Where(exportjob.StateIn(endedStates...), exportjob.CreatedAtLT(before), exportjob.CompletedAtLT(before)).
+		Order(ent.Asc(exportjob.FieldCreatedAt, exportjob.FieldID)).Limit(limit)
+	if s.locks() {
+		query.ForUpdate(sql.WithLockAction(sql.SkipLocked))
+	}
+	ids, err := query.IDs(ctx)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	for _, remove := range []func(context.Context) (int, error){
+		s.Partition.Delete().Where(partition.JobIDIn(ids...)).Exec,
+		s.OutputFile.Delete().Where(outputfile.JobIDIn(ids...)).Exec,
+		s.Download.Delete().Where(download.JobIDIn(ids...)).Exec,
+		s.Poll.Delete().Where(poll.JobIDIn(ids...)).Exec,
+		s.JobContract.Delete().Where(jobcontract.JobIDIn(ids...)).Exec,
+		s.ExportJob.Delete().Where(exportjob.IDIn(ids...)).Exec, // last: the others refer to it
+	} {
+		if _, err := remove(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
 }

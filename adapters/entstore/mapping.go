@@ -183,14 +183,6 @@ func auditFromRow(r *ent.AuditRecord) domain.AuditRecord {
 	}
 }
 
-func enrolleeFromRow(r *ent.Coverage) domain.Enrollee {
-	return domain.Enrollee{
-		Patient: r.Patient,
-		Months:  domain.MonthSet(r.Months),
-		IDs:     domain.Identifiers{Current: domain.MBI(r.Mbi), Historic: mbisFromText(r.HistoricMbis)},
-	}
-}
-
 func coverageToRow(c *ent.CoverageCreate, n domain.ContractNumber, v domain.EnrollmentVersion, e domain.Enrollee) {
 	c.SetContract(n).SetPatient(e.Patient).SetFromVersion(v).SetMonths([]byte(e.Months)).
 		SetMbi(string(e.IDs.Current)).SetHistoricMbis(mbisToText(e.IDs.Historic))

@@ -16,7 +16,7 @@ func (s *Store) Ensure(ctx context.Context, name string, mint func() ([]byte, er
 		return row.Value, nil
 	}
 	if !ent.IsNotFound(err) {
-		return nil, err
+		return nil, s.told(err)
 	}
 	// Minting is slow (a key pair) and happens outside of any transaction. Of
 	// several that mint at once the first to write wins.
@@ -26,17 +26,17 @@ func (s *Store) Ensure(ctx context.Context, name string, mint func() ([]byte, er
 	}
 	err = retry(ctx, func() error { return s.keep(ctx, name, minted) })
 	if err != nil {
-		return nil, err
+		return nil, s.told(err)
 	}
 	row, err = s.reader.Secret.Get(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, s.told(err)
 	}
 	return row.Value, nil
 }
 
 func (s *Store) keep(ctx context.Context, name string, value []byte) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+	tx, err := s.begin(ctx, s.write, nil)
 	if err != nil {
 		return err
 	}

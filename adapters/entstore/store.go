@@ -9,7 +9,6 @@ import (
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
-	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 
 	"cms.gov/ab2d/domain"
@@ -39,8 +38,8 @@ var (
 // Open opens the database at sqlite:PATH or postgres://..., which the caller
 // closes. It does not touch the schema: see Migrate and Check. Units of work
 // schedule on what queue returns; without one, scheduling is refused.
-func Open(ctx context.Context, databaseURL string, queue QueueFactory) (*Store, error) {
-	c, err := connect(ctx, databaseURL)
+func Open(ctx context.Context, databaseURL string, queue QueueFactory, options ...Option) (*Store, error) {
+	c, err := connect(ctx, databaseURL, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +60,21 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// begin begins a transaction. A connection may have died since it was last used,
+// so when it did, all that lie idle are given up and a new one is tried.
+func (s *Store) begin(ctx context.Context, db *sql.DB, options *sql.TxOptions) (*sql.Tx, error) {
+	tx, err := db.BeginTx(ctx, options)
+	if err != nil && s.dialect == dialect.Postgres && away(err) && domain.CodeOf(err) != domain.Unavailable {
+		s.renew()
+		tx, err = db.BeginTx(ctx, options)
+	}
+	return tx, err
+}
+
 // Do implements ports.UnitOfWork. A transaction that the database gave up in
-// favour of another is tried again; when that goes on it returns unavailable.
+// favour of another is tried again; when that goes on it returns unavailable,
+// as it does at once when the database is away. When it goes away during the
+// commit, nobody knows whether that happened.
 func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
 	var options *sql.TxOptions
 	if s.dialect == dialect.Postgres {
@@ -70,8 +82,8 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, tx ports.Tx
 		// reads what the one before left, whatever the server's default is.
 		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	}
-	return retry(ctx, func() error {
-		tx, err := s.write.BeginTx(ctx, options)
+	err := retry(ctx, func() error {
+		tx, err := s.begin(ctx, s.write, options)
 		if err != nil {
 			return err
 		}
@@ -81,6 +93,7 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, tx ports.Tx
 		}
 		return tx.Commit()
 	})
+	return s.told(err)
 }
 
 // View implements ports.UnitOfWork.
@@ -89,14 +102,18 @@ func (s *Store) View(ctx context.Context, fn func(ctx context.Context, tx ports.
 	if s.dialect == dialect.Postgres {
 		options = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 	}
-	return retry(ctx, func() error {
-		tx, err := s.read.BeginTx(ctx, options)
+	err := retry(ctx, func() error {
+		tx, err := s.begin(ctx, s.read, options)
 		if err != nil {
 			return err
 		}
 		defer tx.Rollback() //nolint:errcheck // it only read
 		return fn(ctx, s.within(tx, true))
 	})
+	if refused(err, readsOnly) {
+		return err // fn tried to write
+	}
+	return s.told(err)
 }
 
 // unit is one transaction of the database.
@@ -160,7 +177,7 @@ func retry(ctx context.Context, once func() error) error {
 			return err
 		}
 		if n == attempts {
-			return domain.Errorf(domain.Unavailable, "The database is too busy.").Because(err)
+			return unreachable(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -173,14 +190,10 @@ func retry(ctx context.Context, once func() error) error {
 // passing reports whether the database gave a transaction up only because of
 // others at the same time.
 func passing(err error) bool {
-	if e := (*pgconn.PgError)(nil); errors.As(err, &e) {
-		return e.Code == "40001" || e.Code == "40P01" // serialization failure, deadlock
-	}
 	if e := (*sqlite.Error)(nil); errors.As(err, &e) {
-		primary := e.Code() & 0xff
-		return primary == 5 || primary == 6 // busy, locked
+		return busy(e)
 	}
-	return false
+	return refused(err, "40001", "40P01") // serialization failure, deadlock
 }
 
 // noQueue refuses all tasks.

@@ -34,9 +34,9 @@ func migratedSQLite(t *testing.T) string {
 	return url
 }
 
-func open(t testing.TB, url string, queue entstore.QueueFactory) *entstore.Store {
+func open(t testing.TB, url string, queue entstore.QueueFactory, options ...entstore.Option) *entstore.Store {
 	t.Helper()
-	s, err := entstore.Open(t.Context(), url, queue)
+	s, err := entstore.Open(t.Context(), url, queue, options...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,9 @@ type downloader interface {
 	Sent(ctx context.Context, ask download.Ask, file domain.OutputFile, sent domain.ByteRange) error
 }
 
+// NDJSON is the content type of files.
+const NDJSON = "application/fhir+ndjson"
+
 // fileName is what a public name can look like. Nothing else gets further.
 var fileName = regexp.MustCompile(`^[A-Z][0-9]{4}_[0-9]{4,9}(_error)?\.ndjson$`)
 
@@ -146,7 +149,7 @@ func (f found) length() int { return int(f.span.End - f.span.Start) }
 
 // describe sets the headers that a file has whether or not its bytes follow.
 func describe(c *fiber.Ctx, f found) {
-	c.Set(fiber.HeaderContentType, "application/fhir+ndjson")
+	c.Set(fiber.HeaderContentType, NDJSON)
 	c.Set(fiber.HeaderETag, f.etag)
 	c.Set(fiber.HeaderAcceptRanges, "bytes")
 	c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
@@ -183,7 +186,7 @@ func (a *api) open(c *fiber.Ctx, f found) (*transfer, error) {
 		over: func(sent int64, broken error) {
 			cancel()
 			if broken != nil {
-				log.Info("a transfer broke", "start", f.span.Start, "end", f.span.End, "sent", sent, "error", broken)
+				log.InfoContext(ctx, "a transfer broke", "start", f.span.Start, "end", f.span.End, "sent", sent, "error", broken)
 			}
 			// The connection's next request need not wait for the disk: for twenty
 			// megabytes that was a third of the time. Whoever asks for this file does.
@@ -193,7 +196,7 @@ func (a *api) open(c *fiber.Ctx, f found) (*transfer, error) {
 				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookkeeping)
 				defer cancel()
 				if err := a.Download.Sent(ctx, f.ask, f.file, domain.ByteRange{Start: f.span.Start, End: f.span.Start + sent}); err != nil {
-					log.Error("a transfer was not recorded", "sent", sent, "error", err)
+					log.ErrorContext(ctx, "a transfer was not recorded", "sent", sent, "error", err)
 				}
 			})
 		},

@@ -177,7 +177,7 @@ func (a *api) log(c *fiber.Ctx, level slog.Level, err error, quote string) {
 	if quote != "" {
 		args = append(args, "quote", quote)
 	}
-	a.Log.Log(context.Background(), level, "request failed", args...)
+	a.Log.Log(c.UserContext(), level, "request failed", args...)
 }
 
 // unavailableRetry is when to come back if nothing better is known.

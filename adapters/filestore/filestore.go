@@ -61,6 +61,18 @@ func New(dir string) (*Store, error) {
 // nothing else works any more.
 func (s *Store) Close() error { return s.root.Close() }
 
+// Check asks whether the directory is there. A full one is: files in it can
+// still be fetched and deleted.
+func (s *Store) Check(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if _, err := s.root.Stat("."); err != nil {
+		return failed("look into the file store's directory", err)
+	}
+	return nil
+}
+
 // Create starts a file. A malformed key is an invalid error. When the disk is
 // full it fails as unavailable. Once ctx ends, Write and Commit return its
 // error. A process that dies before Commit leaves a temporary file, which List

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -39,15 +41,38 @@ type Settings struct {
 }
 
 // Process is everything that runs. App and Listener are nil in a process that
-// answers no requests, and Worker, Reconciler and Sweeper in one that does no jobs.
+// answers no requests, Worker, Reconciler and Sweeper in one that does no jobs,
+// and Admin and AdminListener in one that tells nobody how it does.
 type Process struct {
-	Listener   net.Listener
-	App        *fiber.App
-	Worker     Worker
-	Reconciler Reconciler
-	Sweeper    Sweeper
-	Log        *slog.Logger
-	Settings   Settings
+	Listener      net.Listener
+	App           *fiber.App
+	Admin         *http.Server
+	AdminListener net.Listener
+	Worker        Worker
+	Reconciler    Reconciler
+	Sweeper       Sweeper
+	Log           *slog.Logger
+	Settings      Settings
+
+	phase atomic.Int32
+}
+
+// The phases of a process. The zero value is that it starts.
+const (
+	running = iota + 1
+	stopping
+)
+
+// Check returns an error that says why when the process does not do its work:
+// it still starts, or it stops.
+func (p *Process) Check(context.Context) error {
+	switch p.phase.Load() {
+	case running:
+		return nil
+	case stopping:
+		return errors.New("it is stopping")
+	}
+	return errors.New("it is starting")
 }
 
 // Run runs the process until ctx ends or something fails that it cannot go on
@@ -59,6 +84,16 @@ func (p *Process) Run(ctx context.Context, ready func()) (err error) {
 	var loops sync.WaitGroup
 	defer loops.Wait()
 
+	if p.Admin != nil {
+		// First to answer and last to go: it tells what the rest is up to.
+		loops.Go(func() {
+			if err := p.Admin.Serve(p.AdminListener); !errors.Is(err, http.ErrServerClosed) {
+				fail(err)
+			}
+		})
+		defer p.Admin.Close()
+		p.Log.InfoContext(ctx, "the admin address answers", "address", p.AdminListener.Addr().String())
+	}
 	if p.Worker != nil {
 		// Before the first task is taken up: what a process before this one left.
 		if err := p.Reconciler.Reconcile(ctx, p.Settings.Alone); err != nil {
@@ -81,8 +116,10 @@ func (p *Process) Run(ctx context.Context, ready func()) (err error) {
 			}
 		})
 	}
+	p.phase.Store(running)
 	ready()
 	<-ctx.Done()
+	p.phase.Store(stopping)
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = cause
 	}
@@ -112,7 +149,7 @@ func (p *Process) every(ctx context.Context, interval time.Duration, what string
 	defer ticker.Stop()
 	for {
 		if err := do(); err != nil && ctx.Err() == nil {
-			p.Log.Error(what, "error", err)
+			p.Log.ErrorContext(ctx, what, "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -72,6 +73,29 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 		limit = 100
 	}
 	return found[:min(limit, len(found))], err
+}
+
+func (s jobs) Prune(ctx context.Context, endedBefore time.Time, limit int) ([]domain.JobID, error) {
+	if err := s.changing(ctx); err != nil {
+		return nil, err
+	}
+	ended, err := s.find(ctx, func(j domain.ExportJobState) bool {
+		return !j.State.Active() && j.State != domain.Successful && j.CompletedAt.Before(endedBefore)
+	})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]domain.JobID, min(limit, len(ended)))
+	for i := range ids {
+		ids[i] = ended[i].ID()
+		delete(s.jobs, ids[i])
+	}
+	gone := func(id domain.JobID) bool { return slices.Contains(ids, id) }
+	maps.DeleteFunc(s.partitions, func(id domain.PartitionID, _ partition) bool { return gone(id.Job) })
+	maps.DeleteFunc(s.downloads, func(key domain.DownloadKey, _ domain.Download) bool { return gone(key.Job) })
+	maps.DeleteFunc(s.polls, func(key pollKey, _ ports.Poll) bool { return gone(key.job) })
+	s.files = slices.DeleteFunc(slices.Clone(s.files), func(f domain.OutputFile) bool { return gone(f.Job) })
+	return ids, nil
 }
 
 func (s jobs) find(ctx context.Context, match func(domain.ExportJobState) bool) ([]*domain.ExportJob, error) {

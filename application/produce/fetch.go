@@ -18,11 +18,11 @@ import (
 // fetchAll yields what came of each member, in order, while up to Lookahead
 // members after it are being fetched. What waits is bounded: that many members,
 // each with at most StageBytes in memory.
-func (u *UseCase) fetchAll(ctx context.Context, job domain.ExportJobState, n domain.ContractNumber, members []member) iter.Seq2[*fetched, error] {
+func (u *UseCase) fetchAll(ctx context.Context, job domain.ExportJobState, l domain.Lease, members []member) iter.Seq2[*fetched, error] {
 	return func(yield func(*fetched, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var fetching sync.WaitGroup
-		pool := &fetcherPool{use: u, job: job, contract: n}
+		pool := &fetcherPool{use: u, job: job, contract: l.Partition.Contract, budget: u.budgetOf(l)}
 		defer pool.close()
 		defer fetching.Wait()
 		defer cancel()
@@ -59,6 +59,7 @@ type fetcherPool struct {
 	use      *UseCase
 	job      domain.ExportJobState
 	contract domain.ContractNumber
+	budget   *budget
 
 	mu       sync.Mutex
 	stages   []*stage
@@ -98,8 +99,8 @@ func (p *fetcherPool) close() {
 	}
 }
 
-// fetch asks for a member's claims until they have come whole, or the tries
-// are used up.
+// fetch asks for a member's claims until they have come whole, or the tries of
+// the member or the retries of the partition are used up.
 func (p *fetcherPool) fetch(ctx context.Context, m member) *fetched {
 	s, t := p.get()
 	defer func() {
@@ -117,6 +118,7 @@ func (p *fetcherPool) fetch(ctx context.Context, m member) *fetched {
 		err := p.read(ctx, f, t)
 		switch {
 		case err == nil:
+			p.budget.came()
 			return f
 		case ctx.Err() != nil:
 			f.err = context.Cause(ctx)
@@ -128,6 +130,9 @@ func (p *fetcherPool) fetch(ctx context.Context, m member) *fetched {
 			p.use.Log.WarnContext(ctx, "enrollee failed", "job", p.job.ID, "contract", p.contract, "tries", try, "error", err)
 			f.failure = reasonOf(err)
 			return f
+		case !p.budget.spend():
+			f.err = domain.Errorf(domain.Unavailable, "the claims source fails too often").Because(err)
+			return f
 		}
 		// Jitter keeps many workers from coming back at the same instant.
 		select {
@@ -138,12 +143,33 @@ func (p *fetcherPool) fetch(ctx context.Context, m member) *fetched {
 	}
 }
 
+// errSlow means that an answer took longer than it may.
+var errSlow = domain.Errorf(domain.Unavailable, "the source did not answer in time")
+
+// errOthers means that the answer held a claim of somebody else. Who mixes up
+// people may have sent this one's claims elsewhere, so that nothing of such an
+// answer is believed.
+var errOthers = domain.Errorf(domain.Unavailable, "the source's answer held a claim of another person")
+
 // errStale means that the source answered as of a time before the transaction
 // time: a replica that lags. What it left out would be in no export at all.
 var errStale = domain.Errorf(domain.Unavailable, "the source's answer was older than the transaction time")
 
 // read asks for the member's claims once, from the first page to the last.
-func (p *fetcherPool) read(ctx context.Context, f *fetched, t *eob.Trimmer) (err error) {
+func (p *fetcherPool) read(ctx context.Context, f *fetched, t *eob.Trimmer) error {
+	if limit := p.use.Settings.FetchTimeout; limit > 0 {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeout(ctx, limit)
+		defer done()
+	}
+	err := p.readWhole(ctx, f, t)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errSlow
+	}
+	return err
+}
+
+func (p *fetcherPool) readWhole(ctx context.Context, f *fetched, t *eob.Trimmer) (err error) {
 	if err := f.stage.reset(); err != nil {
 		return err
 	}
@@ -185,6 +211,9 @@ func (f *fetched) take(raw, mbis []byte, t *eob.Trimmer, seen map[string]struct{
 		return nil
 	} else if err != nil {
 		return err
+	}
+	if string(facts.Patient) != string(f.Patient) {
+		return errOthers
 	}
 	verdict := f.selection.Decide(facts)
 	if verdict == eob.Keep {

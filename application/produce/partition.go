@@ -33,7 +33,7 @@ func (u *UseCase) writePartition(ctx context.Context, job domain.ExportJobState,
 	defer data.abort()
 	defer faults.abort()
 	result := domain.PartitionResult{Excluded: map[string]int{}}
-	for f, err := range u.fetchAll(ctx, job, l.Partition.Contract, members) {
+	for f, err := range u.fetchAll(ctx, job, l, members) {
 		if err != nil {
 			return result, err
 		}

@@ -32,6 +32,8 @@ type Settings struct {
 	LabelsOnly       bool          // 42 CFR Part 2 data is known by its security label alone, not by its codes too
 	FetchTries       int           // how often an enrollee is asked for before it is failed
 	FetchBackoff     time.Duration // the first wait between tries; doubles, with jitter
+	FetchTimeout     time.Duration // how long one try may take; 0 for no bound
+	RetryBudget      int           // retries that an attempt at a partition may make before the source is left alone; 0 for no bound
 	FailedShare      float64       // of a job's enrollees; above it the job fails
 	JobWorkers       int           // partitions of one job that are written at once; 0 for no bound
 	PartitionTries   int           // attempts at a partition that ended in a fault of ours, before the job fails

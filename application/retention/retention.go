@@ -1,5 +1,5 @@
 // Package retention deletes files whose time is over and files that nothing
-// refers to.
+// refers to, and in the end what is known of old jobs.
 package retention
 
 import (
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
@@ -14,9 +15,15 @@ import (
 
 // UseCase sweeps the store of files.
 type UseCase struct {
-	Store ports.UnitOfWork
-	Files ports.Files
-	Clock ports.Clock
+	Store    ports.UnitOfWork
+	Files    ports.Files
+	Clock    ports.Clock
+	Settings Settings
+}
+
+// Settings are how long things are kept.
+type Settings struct {
+	KeepJobs time.Duration // what is known of jobs that ended, the audit trail apart; 0 is for ever
 }
 
 // root is the prefix of all keys of exports; see domain.AttemptPrefix.
@@ -25,7 +32,8 @@ const root = "jobs/"
 // Sweep marks the jobs whose time is over as expired and deletes every file
 // that no longer belongs to anything: of expired, cancelled, failed and unknown
 // jobs, and of attempts at a partition that came to nothing. It goes on after
-// an error with one job and returns all errors together.
+// an error with one job and returns all errors together. Only when there was
+// none does it let go of old jobs: as long as a file is there, so is its job.
 func (u *UseCase) Sweep(ctx context.Context) error {
 	errs := []error{u.expire(ctx)}
 	// The listing comes before the look at each job: a file written after it is
@@ -41,7 +49,10 @@ func (u *UseCase) Sweep(ctx context.Context) error {
 	for id, keys := range keys {
 		errs = append(errs, u.sweepJob(ctx, id, keys))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return u.prune(ctx)
 }
 
 // Clear deletes the files of one job that are no longer wanted.

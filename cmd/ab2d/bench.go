@@ -25,7 +25,10 @@ type part struct {
 // parts are the parts of bench in the order in which they run.
 var parts = []part{
 	{"exports", func(ctx context.Context) error { return benchExports(ctx, []string{"S0000", "S0001", "S0030"}) }},
+	{"cluster", benchCluster},
 	{"downloads", benchDownloads},
+	{"status", benchStatus},
+	{"recovery", benchRecovery},
 }
 
 // bench measures, and prints one table a part: all parts, or those named.

@@ -31,7 +31,8 @@ var commands = []command{
 	{"config", "show every setting, its value and where that came from", showConfig},
 	{"rules", "show what of a claim may leave: rules STU3, or rules R4", showRules},
 	{"synth", "write synthetic people and claims as NDJSON: synth R4 DIR [gzip] [split=500MB] S0000 S0001", synth},
-	{"bench", "measure whole exports of the sandbox's contracts", bench},
+	{"cluster", "run the sandbox as a cluster on this machine, from within the repository: Postgres, S3 server, APIs, workers", runCluster},
+	{"bench", "measure: exports, cluster, downloads, status, recovery, or contracts", bench},
 	{"version", "say which build this is", showVersion},
 }
 

@@ -15,18 +15,22 @@ import (
 // Jobs runs the conformance suite of ports.Jobs and ports.JobList.
 func Jobs(t *testing.T, create func(t *testing.T) Store) {
 	storeParts(t, create, map[string]func(storeTest){
-		"a job comes back whole":                       jobsWhole,
-		"a job that is there is a conflict":            jobsConflict,
-		"no job is not_found":                          jobsNotFound,
-		"a change that fails is not kept":              jobsChangeFails,
-		"racing updates all count":                     jobsRacingUpdates,
-		"Active is the running jobs of the contracts":  jobsActive,
-		"Active holds off a racing kick-off":           jobsActiveHolds,
-		"kick-offs of several contracts do not tangle": jobsActiveTangle,
-		"kick-offs of other contracts need not wait":   jobsActiveOthers,
-		"Find narrows, orders and bounds":              jobsFind,
-		"Find without a bound gives a hundred":         jobsFindDefault,
-		"a race to add one job has exactly one winner": jobsRacingAdd,
+		"a job comes back whole":                        jobsWhole,
+		"a job that is there is a conflict":             jobsConflict,
+		"no job is not_found":                           jobsNotFound,
+		"a change that fails is not kept":               jobsChangeFails,
+		"racing updates all count":                      jobsRacingUpdates,
+		"Active is the running jobs of the contracts":   jobsActive,
+		"Active holds off a racing kick-off":            jobsActiveHolds,
+		"kick-offs of several contracts do not tangle":  jobsActiveTangle,
+		"kick-offs of other contracts need not wait":    jobsActiveOthers,
+		"Find narrows, orders and bounds":               jobsFind,
+		"Find without a bound gives a hundred":          jobsFindDefault,
+		"a race to add one job has exactly one winner":  jobsRacingAdd,
+		"Prune takes ended jobs and all that is theirs": jobsPrune,
+		"Prune takes the oldest first, and no more":     jobsPruneLimit,
+		"a pruning that is undone removed nothing":      jobsPruneUndone,
+		"racing prunings share the jobs":                jobsPruneRacing,
 	})
 }
 
@@ -330,4 +334,154 @@ func jobsFindDefault(s storeTest) {
 		}
 		return err
 	})
+}
+
+// endings are the ways a job can stand, each with how it gets there at a minute.
+var endings = map[domain.JobState]func(j *domain.ExportJob, minute int) error{
+	domain.Submitted:  func(*domain.ExportJob, int) error { return nil },
+	domain.InProgress: begun,
+	domain.Failed:     func(j *domain.ExportJob, m int) error { return j.Fail(instantAt(m), domain.Failure{}) },
+	domain.Cancelled:  func(j *domain.ExportJob, m int) error { return j.Cancel(instantAt(m)) },
+	domain.Successful: func(j *domain.ExportJob, m int) error {
+		return errors.Join(begun(j, m), j.Succeed(instantAt(m), time.Minute, nil))
+	},
+	domain.Lapsed: func(j *domain.ExportJob, m int) error {
+		return errors.Join(begun(j, m), j.Succeed(instantAt(m), time.Minute, nil), j.Expire(instantAt(m+1)))
+	},
+}
+
+func begun(j *domain.ExportJob, minute int) error {
+	return j.Begin(instantAt(minute), instantAt(minute-1), nil)
+}
+
+// ended keeps a job that came to its state at a minute, with one of everything
+// that a job can have.
+func (s storeTest) ended(n int, state domain.JobState, minute int) {
+	s.Helper()
+	s.partitions(n, 2)
+	s.move(jobID(n), func(j *domain.ExportJob) error { return endings[state](j, minute) })
+	s.do(func(ctx context.Context, tx ports.Tx) error {
+		return errors.Join(
+			tx.Files.Add(ctx, []domain.OutputFile{outputFile(n, "f")}),
+			tx.Downloads.Update(ctx, domain.DownloadKey{Job: jobID(n), File: "f", Client: "client"}, func(d *domain.Download) { d.Fetches++ }),
+			tx.Polls.Put(ctx, jobID(n), "client", ports.Poll{At: instantAt(minute)}),
+			tx.Audit.Record(ctx, domain.AuditRecord{At: instantAt(minute), Action: "test", Target: string(jobID(n))}),
+		)
+	})
+}
+
+// left counts what is there of a job: itself, and each kind of thing that it has.
+func (s storeTest) left(n int) (count int) {
+	s.Helper()
+	s.view(func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.Jobs.Get(ctx, jobID(n))
+		if err == nil {
+			count++
+		} else if domain.CodeOf(err) != domain.NotFound {
+			return err
+		}
+		parts, err1 := tx.Partitions.OfJob(ctx, jobID(n))
+		files, err2 := tx.Files.OfJob(ctx, jobID(n))
+		accounts, err3 := tx.Downloads.OfFile(ctx, jobID(n), "f")
+		_, polled, err4 := tx.Polls.Last(ctx, jobID(n), "client")
+		count += min(len(parts), 1) + len(files) + len(accounts)
+		if polled {
+			count++
+		}
+		return errors.Join(err1, err2, err3, err4)
+	})
+	return count
+}
+
+func (s storeTest) prune(minute, limit int) (ids []domain.JobID) {
+	s.Helper()
+	s.do(func(ctx context.Context, tx ports.Tx) (err error) {
+		ids, err = tx.JobList.Prune(ctx, instantAt(minute), limit)
+		return err
+	})
+	return ids
+}
+
+func jobsPrune(s storeTest) {
+	s.parties()
+	states := []domain.JobState{domain.Submitted, domain.InProgress, domain.Failed, domain.Cancelled, domain.Successful, domain.Lapsed}
+	for i, state := range states {
+		s.ended(i, state, 20)
+		s.ended(10+i, state, 30)
+	}
+	s.sameJobs("at the very minute", s.prune(20, 100))
+	s.sameJobs("a minute later", s.prune(21, 100), jobID(2), jobID(3), jobID(5))
+	s.sameJobs("once more", s.prune(21, 100))
+	for i, state := range states {
+		over := state != domain.Submitted && state != domain.InProgress && state != domain.Successful
+		if got := s.left(i); over && got != 0 || !over && got != 5 {
+			s.Errorf("of 5 things of a %s job %d are left", state, got)
+		}
+		if got := s.left(10 + i); got != 5 {
+			s.Errorf("of 5 things of a later job, %s, %d are left", state, got)
+		}
+		if records, err := s.store.Find(s.Context(), "test", string(jobID(i)), 10); err != nil || len(records) != 1 {
+			s.Errorf("the audit trail of a %s job has %d records, %v", state, len(records), err)
+		}
+	}
+	s.active([]domain.JobID{jobID(0), jobID(1), jobID(10), jobID(11)}, "S0001")
+}
+
+func (s storeTest) sameJobs(when string, got []domain.JobID, want ...domain.JobID) {
+	s.Helper()
+	if !slices.Equal(got, want) && len(got)+len(want) > 0 {
+		s.Errorf("%s: %v, want %v", when, got, want)
+	}
+}
+
+func jobsPruneLimit(s storeTest) {
+	s.parties()
+	for n := range 5 {
+		s.ended(4-n, domain.Cancelled, 10)
+	}
+	s.sameJobs("first", s.prune(99, 2), jobID(0), jobID(1))
+	s.sameJobs("then", s.prune(99, 2), jobID(2), jobID(3))
+	s.sameJobs("last", s.prune(99, 2), jobID(4))
+	s.sameJobs("none", s.prune(99, 2))
+}
+
+func jobsPruneUndone(s storeTest) {
+	s.parties()
+	s.ended(1, domain.Failed, 10)
+	if err := s.try(func(ctx context.Context, tx ports.Tx) error {
+		ids, err := tx.JobList.Prune(ctx, instantAt(99), 10)
+		s.sameJobs("in the unit of work", ids, jobID(1))
+		return errors.Join(err, errUndo)
+	}); !errors.Is(err, errUndo) {
+		s.Fatal(err)
+	}
+	if got := s.left(1); got != 5 {
+		s.Errorf("%d of 5 things are left", got)
+	}
+}
+
+func jobsPruneRacing(s storeTest) {
+	s.parties()
+	const n = 12
+	for i := range n {
+		s.ended(i, domain.Failed, 20)
+	}
+	got := make([][]domain.JobID, 4)
+	for _, err := range atOnce(len(got), func(i int) error {
+		return s.try(func(ctx context.Context, tx ports.Tx) (err error) {
+			got[i], err = tx.JobList.Prune(ctx, instantAt(99), n/len(got))
+			return err
+		})
+	}) {
+		if err != nil {
+			s.Error(err)
+		}
+	}
+	all := slices.Concat(append(got, s.prune(99, n))...) // and what they left for later
+	slices.Sort(all)
+	want := make([]domain.JobID, n)
+	for i := range want {
+		want[i] = jobID(i)
+	}
+	s.sameJobs("together", all, want...)
 }

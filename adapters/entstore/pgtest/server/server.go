@@ -106,23 +106,27 @@ wait $pid
 rm -rf "$dir"
 `
 
-func launch(bin string) (*Server, error) {
+// folder makes a new folder for a server and says whom to run it as.
+func folder() (string, *syscall.Credential, error) {
+	credential, err := ordinary()
+	if err != nil {
+		return "", nil, err
+	}
 	dir, err := os.MkdirTemp("", "pg")
 	if err == nil && len(dir) > 80 { // a socket's path has 107 characters at most
 		os.Remove(dir)
 		dir, err = os.MkdirTemp("/tmp", "pg")
 	}
+	if err == nil && credential != nil {
+		err = os.Chown(dir, int(credential.Uid), int(credential.Gid))
+	}
+	return dir, credential, err
+}
+
+func launch(bin string) (*Server, error) {
+	dir, credential, err := folder()
 	if err != nil {
 		return nil, err
-	}
-	credential, err := ordinary()
-	if err != nil {
-		return nil, err
-	}
-	if credential != nil {
-		if err := os.Chown(dir, int(credential.Uid), int(credential.Gid)); err != nil {
-			return nil, err
-		}
 	}
 	cmd := exec.Command("/bin/sh", "-c", keeper, "sh", dir, bin)
 	cmd.Dir = dir
