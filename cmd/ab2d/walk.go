@@ -31,8 +31,9 @@ type walker struct {
 
 // manifest is what the walk needs of the answer to a completed status request.
 type manifest struct {
-	TransactionTime time.Time `json:"transactionTime"`
-	Output          []struct {
+	TransactionTime     time.Time `json:"transactionTime"`
+	RequiresAccessToken bool      `json:"requiresAccessToken"`
+	Output              []struct {
 		Type      string `json:"type"`
 		URL       string `json:"url"`
 		Count     int    `json:"count"`
@@ -191,7 +192,9 @@ func (w *walker) get(ctx context.Context, address string, header http.Header) (*
 	for k, v := range header {
 		req.Header[k] = v
 	}
-	req.Header.Set("Authorization", "Bearer "+w.token)
+	if w.token != "" {
+		req.Header.Set("Authorization", "Bearer "+w.token)
+	}
 	return w.http.Do(req)
 }
 
