@@ -1,0 +1,38 @@
+package domain
+
+import "time"
+
+// JobFigures are what a job comes to in numbers.
+type JobFigures struct {
+	Progress
+	Partitions  int
+	Open        int // of Partitions, those not done
+	Attempts    int // at all partitions together
+	Files       int // with data; once successful
+	ErrorFiles  int
+	PlainBytes  int64 // of all files, as sponsors read them
+	StoredBytes int64 // as they are kept
+	Lines       int   // claims in the data files
+}
+
+// EndedJob is a job that ended, in what figures over many of them need.
+type EndedJob struct {
+	ID          JobID
+	State       JobState
+	CreatedAt   time.Time
+	StartedAt   time.Time // zero when it was never planned
+	CompletedAt time.Time
+	PlainBytes  int64
+}
+
+// Switch is a setting that staff change while everything runs.
+type Switch struct {
+	Name      string
+	Value     string
+	ChangedAt time.Time
+	ChangedBy string
+}
+
+// MaintenanceSwitch is the switch that keeps exports from starting: its value
+// tells why, and an empty one lets them start.
+const MaintenanceSwitch = "maintenance"
