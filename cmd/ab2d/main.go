@@ -32,6 +32,7 @@ var commands = []command{
 	{"rules", "show what of a claim may leave: rules STU3, or rules R4", showRules},
 	{"synth", "write synthetic people and claims as NDJSON: synth R4 DIR [gzip] [split=500MB] S0000 S0001", synth},
 	{"cluster", "run the sandbox as a cluster on this machine, from within the repository: Postgres, S3 server, APIs, workers", runCluster},
+	{"mock", "stand in for a service upstream, with flags of its own: mock bfd, and mock bfd -h", nil},
 	{"bench", "measure: exports, cluster, downloads, status, recovery, or contracts", bench},
 	{"version", "say which build this is", showVersion},
 }
@@ -53,6 +54,9 @@ func run(ctx context.Context, args, environ []string) error {
 	for _, cmd := range commands {
 		if cmd.name != args[0] {
 			continue
+		}
+		if cmd.run == nil { // stand-ins have flags of their own and no settings
+			return mock(ctx, args[1:])
 		}
 		// What a command takes beside the settings comes right after its name.
 		own, rest := args[1:], []string(nil)
