@@ -33,6 +33,7 @@ import (
 	"cms.gov/ab2d/adapters/telemetry"
 	"cms.gov/ab2d/application/access"
 	"cms.gov/ab2d/application/cancel"
+	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/produce"
@@ -309,8 +310,8 @@ func syntheticEnrollees(p *synthetic.Population, n domain.ContractNumber) iter.S
 	}
 }
 
-func provideUseCases(access *access.UseCase, export *export.UseCase, status *status.UseCase, download *download.UseCase, cancel *cancel.UseCase, _ *telemetry.Telemetry) fiberapi.UseCases {
-	return fiberapi.UseCases{Access: access, Export: export, Status: status, Download: telemetry.NewDownloads(download), Cancel: cancel}
+func provideUseCases(access *access.UseCase, contracts *contracts.UseCase, export *export.UseCase, status *status.UseCase, download *download.UseCase, cancel *cancel.UseCase, _ *telemetry.Telemetry) fiberapi.UseCases {
+	return fiberapi.UseCases{Access: access, Contracts: contracts, Export: export, Status: status, Download: telemetry.NewDownloads(download), Cancel: cancel}
 }
 
 // provideTelemetry comes before whatever tells what it does.
@@ -358,7 +359,7 @@ func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, links
 		}
 	}
 	tokens := string(base) + sandboxauth.TokenPath
-	app := fiberapi.New(fiberapi.Config{PublicURL: string(base), TokenURL: tokens, Version: Version(), TrustedProxies: proxies, Log: log,
+	app := fiberapi.New(fiberapi.Config{PublicURL: string(base), TokenURL: tokens, TokenAuth: fiberapi.TokenAuth{Methods: sandboxauth.Methods, Scopes: []string{sandboxauth.Scope}}, Version: Version(), TrustedProxies: proxies, Log: log,
 		Requests: cfg.Requests, Transfers: cfg.Transfers, Links: links,
 		Around: telemetry.Requests(), Trace: telemetry.Traceparent}, use)
 	issuer.Mount(app)

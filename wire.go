@@ -16,6 +16,7 @@ import (
 	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/application/access"
 	"cms.gov/ab2d/application/cancel"
+	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/preferences"
@@ -43,6 +44,7 @@ var adapters = wire.NewSet(
 // application is the use cases, which know no platform.
 var application = wire.NewSet(
 	wire.Struct(new(access.UseCase), "*"),
+	wire.Struct(new(contracts.UseCase), "*"),
 	wire.Struct(new(export.UseCase), "*"), provideExportSettings,
 	wire.Struct(new(status.UseCase), "*"),
 	wire.Struct(new(download.UseCase), "*"), provideDownloadLimits,

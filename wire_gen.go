@@ -16,6 +16,7 @@ import (
 	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/application/access"
 	"cms.gov/ab2d/application/cancel"
+	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/preferences"
@@ -66,6 +67,10 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Tokens: issuer,
 		Store:  store,
 	}
+	contractsUseCase := &contracts.UseCase{
+		Store: store,
+		Clock: system,
+	}
 	settings := provideExportSettings(cfg)
 	exportUseCase := &export.UseCase{
 		Store:    store,
@@ -114,7 +119,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Files: files,
 		Clock: system,
 	}
-	useCases := provideUseCases(useCase, exportUseCase, statusUseCase, downloadUseCase, cancelUseCase, telemetry)
+	useCases := provideUseCases(useCase, contractsUseCase, exportUseCase, statusUseCase, downloadUseCase, cancelUseCase, telemetry)
 	ab2dLinks := provideLinks(cfg, ab2dFileStore)
 	population := providePopulation()
 	seeder := &sandbox.Seeder{
@@ -268,7 +273,7 @@ var adapters = wire.NewSet(
 )
 
 // application is the use cases, which know no platform.
-var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings)
+var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings)
 
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,

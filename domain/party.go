@@ -43,6 +43,13 @@ func (c Client) Holds(contracts []ContractNumber) bool {
 	return !slices.ContainsFunc(contracts, func(n ContractNumber) bool { return !slices.Contains(c.Contracts, n) })
 }
 
+// NotHeld is the refusal of a contract that a client may not export. It does not
+// tell whether there is such a contract.
+func NotHeld(n ContractNumber) *Error {
+	return Errorf(Forbidden, "There is no contract %s that this client may export.", n).
+		WithNext("Use the number of a contract that your client is registered for, or Patient/$export for all of them.")
+}
+
 // MayUse reports whether the client may see and act on the job. A job belongs
 // to the sponsor: any enabled client of it that holds all the job's contracts
 // may use it.

@@ -3,22 +3,19 @@ package fiberapi
 import (
 	"cmp"
 	"maps"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
 	"cms.gov/ab2d/domain"
 )
 
-// The definitions of the Bulk Data guide.
 const (
-	bulkData      = "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"
-	exportAll     = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"
-	exportPatient = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"
-	exportGroup   = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"
-
+	bulkData  = guide + "CapabilityStatement/bulk-data"
 	oauthURIs = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+	publisher = "Centers for Medicare & Medicaid Services"
 
-	capabilityDate = "2026-11-23" // when the statement last changed
+	capabilityDate = "2026-11-25" // when the statement or a definition last changed
 )
 
 type object = map[string]any
@@ -36,10 +33,10 @@ func (a *api) capabilityStatement(v domain.FHIRVersion) object {
 		"title":        "Claims Data to Part D Sponsors",
 		"status":       "active",
 		"date":         capabilityDate,
-		"publisher":    "Centers for Medicare & Medicaid Services",
+		"publisher":    publisher,
 		"description": "Bulk export of the Medicare Part A and Part B claims of the people enrolled in a sponsor's Part D contracts. " +
-			"A contract is a Group whose id is the contract number. Of the export parameters, _type (ExplanationOfBenefit), " +
-			"_outputFormat (NDJSON), _since and _until are supported; sinceLastExport=true goes on from the last export that was fetched whole. People who are new to a contract since _since come with their full history.",
+			"A contract is a Group whose id is the contract number. The OperationDefinitions of this server tell the parameters of the exports. " +
+			"People who are new to a contract since _since come with their full history.",
 		"kind":         "instance",
 		"instantiates": []string{bulkData},
 		"software":     object{"name": "AB2D", "version": cmp.Or(a.Version, "development")},
@@ -53,47 +50,77 @@ func (a *api) capabilityStatement(v domain.FHIRVersion) object {
 }
 
 // onlySTU3 lists all operations beside one another, since in STU3 a resource
-// has none.
+// has none, and no resource without an interaction, which STU3 does not know.
 func (a *api) onlySTU3() object {
-	operation := func(name, definition string) object {
-		return object{"name": name, "definition": object{"reference": definition}}
+	var all []object
+	for _, o := range operations {
+		name := o.id // unlike R4's they stand in one list, so each has a name of its own
+		all = append(all, object{"name": name, "definition": object{"reference": o.canonical()}})
 	}
 	return object{
 		"fhirVersion":   "3.0.1",
 		"acceptUnknown": "extensions",
 		"rest": []object{{
-			"mode":     "server",
-			"security": a.security("http://hl7.org/fhir/restful-security-service"),
-			"operation": []object{
-				operation("export", exportAll), operation("patient-export", exportPatient), operation("group-export", exportGroup),
-			},
+			"mode":      "server",
+			"security":  a.security("http://hl7.org/fhir/restful-security-service"),
+			"resource":  []object{a.groupResource(), a.definitionResource()},
+			"operation": all,
 		}},
 	}
 }
 
 func (a *api) onlyR4() object {
-	export := func(definition string) []object { return []object{{"name": "export", "definition": definition}} }
+	export := map[string][]object{} // by the resource that they are called on
+	for _, o := range operations {
+		export[o.resource] = append(export[o.resource], object{"name": "export", "definition": o.canonical(),
+			"documentation": "As the guide defines it, with the parameters that " + a.operationURL(domain.R4, o) + " lists."})
+	}
+	group := a.groupResource()
+	group["operation"] = export["Group"]
 	return object{
 		"fhirVersion": "4.0.1",
 		"rest": []object{{
 			"mode":     "server",
 			"security": a.security("http://terminology.hl7.org/CodeSystem/restful-security-service"),
 			"resource": []object{
-				{"type": "Group", "operation": export(exportGroup),
-					"documentation": "A contract; its number is the id. There is no other interaction than the export."},
-				{"type": "Patient", "operation": export(exportPatient),
+				group,
+				{"type": "Patient", "operation": export["Patient"],
 					"documentation": "The people enrolled in any of the caller's contracts. There is no other interaction than the export."},
-				{"type": "ExplanationOfBenefit", "documentation": "The one type that exports deliver."},
+				{"type": "ExplanationOfBenefit", "documentation": "The one type that exports deliver. It can only be exported."},
+				a.definitionResource(),
 			},
-			"operation": export(exportAll),
+			"operation": export[""],
 		}},
 	}
 }
 
+func (a *api) groupResource() object {
+	return object{
+		"type": "Group",
+		"documentation": "A contract that the caller is registered for; its number is the id and the identifier. " +
+			"It is active while its attestation is. Its members are not listed.",
+		"interaction": []object{{"code": "read"}, {"code": "search-type"}},
+		"searchParam": []object{
+			{"name": "_id", "type": "token", "documentation": "The contract number."},
+			{"name": "identifier", "type": "token", "definition": "http://hl7.org/fhir/SearchParameter/Group-identifier",
+				"documentation": "The contract number, or " + ContractSystem + "| and the number."},
+		},
+	}
+}
+
+func (a *api) definitionResource() object {
+	return object{"type": "OperationDefinition", "interaction": []object{{"code": "read"}},
+		"documentation": "What this server makes of the operations of the guide: export, patient-export and group-export. No token is needed."}
+}
+
 func (a *api) security(system string) object {
+	code := "OAuth"
+	if slices.Contains(a.TokenAuth.Methods, privateKeyJWT) {
+		code = "SMART-on-FHIR"
+	}
 	s := object{
 		"service": []object{{
-			"coding": []object{{"system": system, "code": "OAuth", "display": "OAuth"}},
+			"coding": []object{{"system": system, "code": code, "display": code}},
 			"text":   "OAuth 2.0 client credentials",
 		}},
 		"description": "Send the access token in the header Authorization: Bearer <token>.",

@@ -72,8 +72,10 @@ func TestMetadata(t *testing.T) {
 					}
 					Operation []operation
 					Resource  []struct {
-						Type      string
-						Operation []operation
+						Type        string
+						Interaction []struct{ Code string }
+						SearchParam []struct{ Name, Type string }
+						Operation   []operation
 					}
 				}
 			}
@@ -102,6 +104,19 @@ func TestMetadata(t *testing.T) {
 				for _, o := range res.Operation {
 					definitions[o.canonical(t)] = true
 				}
+			}
+			interactions := map[string]string{}
+			for _, res := range s.Rest[0].Resource {
+				for _, i := range res.Interaction {
+					interactions[res.Type] += i.Code + " "
+				}
+				for _, p := range res.SearchParam {
+					interactions[res.Type] += p.Name + ":" + p.Type + " "
+				}
+			}
+			if interactions["Group"] != "read search-type _id:token identifier:token " || interactions["OperationDefinition"] != "read " ||
+				interactions["Patient"]+interactions["ExplanationOfBenefit"] != "" {
+				t.Errorf("interactions %v", interactions)
 			}
 			for _, want := range []string{"export", "patient-export", "group-export"} {
 				if !definitions["http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"+want] {

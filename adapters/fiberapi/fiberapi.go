@@ -23,9 +23,10 @@ import (
 
 // Config says how the API presents itself and what it bears.
 type Config struct {
-	PublicURL string // what absolute addresses begin with, as https://sandbox.ab2d.cms.gov
-	TokenURL  string // where clients get their tokens; told in metadata and in refusals
-	Version   string // of this software
+	PublicURL string    // what absolute addresses begin with, as https://sandbox.ab2d.cms.gov
+	TokenURL  string    // where clients get their tokens; told in metadata and in refusals
+	TokenAuth TokenAuth // how they prove who they are there
+	Version   string    // of this software
 
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
@@ -58,11 +59,12 @@ type Config struct {
 
 // UseCases are what the API offers.
 type UseCases struct {
-	Access   authenticator
-	Export   starter
-	Status   poller
-	Download downloader
-	Cancel   canceller
+	Access    authenticator
+	Contracts holder
+	Export    starter
+	Status    poller
+	Download  downloader
+	Cancel    canceller
 }
 
 // The prefix of the API, and of each version of it.
@@ -121,6 +123,9 @@ func New(cfg Config, use UseCases) *fiber.App {
 		app.Use(cfg.Around)
 	}
 	app.Use(a.edge)
+	if cfg.TokenURL != "" {
+		readable(app, smartPath, a.smartConfiguration())
+	}
 	for version, path := range versions {
 		a.route(app.Group(path, a.admit, a.deadline), version)
 	}
@@ -132,15 +137,25 @@ func New(cfg Config, use UseCases) *fiber.App {
 func (a *api) route(r fiber.Router, v domain.FHIRVersion) {
 	get := func(path string, h fiber.Handler) { r.Add(fiber.MethodGet, path, h) }
 
-	for _, path := range []string{"/Patient/$export", "/Group/:contract/$export", "/$export"} {
-		get(path, a.authenticated(a.kickOff(v)))
+	for _, o := range operations {
+		get(o.path, a.authenticated(a.kickOff(v)))
 	}
+	readable(r, "/Group", a.authenticated(a.groups(v)))
+	readable(r, "/Group/:contract", a.authenticated(a.group(v)))
 	get("/Job/:id/$status", a.authenticated(a.status))
 	r.Add(fiber.MethodDelete, "/Job/:id/$status", a.authenticated(a.cancel))
-	get("/Job/:id/file/:name", a.authenticated(a.download))
-	r.Add(fiber.MethodHead, "/Job/:id/file/:name", a.authenticated(a.download))
-	get("/metadata", a.metadata(v))
-	r.Add(fiber.MethodHead, "/metadata", a.metadata(v))
+	readable(r, "/Job/:id/file/:name", a.authenticated(a.download))
+	readable(r, "/metadata", a.metadata(v))
+	readable(r, "/OperationDefinition/:id", a.operationDefinition(v))
+	if a.TokenURL != "" {
+		readable(r, smartPath, a.smartConfiguration())
+	}
+}
+
+// readable registers what may be asked for its headers alone too.
+func readable(r fiber.Router, path string, h fiber.Handler) {
+	r.Add(fiber.MethodGet, path, h)
+	r.Add(fiber.MethodHead, path, h)
 }
 
 // knownMethods answers methods that HTTP does not have, which Fiber would

@@ -16,11 +16,12 @@ import (
 
 var goodRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// edge is around every request: it gives the request an id and turns a panic
-// into an error.
+// edge is around every request: it gives the request an id, keeps the answer out
+// of caches, and turns a panic into an error.
 func (a *api) edge(c *fiber.Ctx) (err error) {
 	requestID(c)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderCacheControl, "no-store") // unless whoever answers knows better
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
@@ -47,7 +48,6 @@ func requestID(c *fiber.Ctx) string {
 // that goes away is not noticed. A file's transfer runs after the handler and
 // is not bound by it.
 func (a *api) deadline(c *fiber.Ctx) error {
-	c.Set(fiber.HeaderCacheControl, "no-store")
 	ctx, cancel := context.WithTimeout(c.UserContext(), a.Deadline)
 	defer cancel()
 	c.SetUserContext(ctx)

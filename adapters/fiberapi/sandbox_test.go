@@ -25,6 +25,7 @@ import (
 	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/application/access"
 	"cms.gov/ab2d/application/cancel"
+	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/status"
@@ -71,10 +72,11 @@ func newSandbox(t *testing.T) *sandbox {
 	}
 	s.export = &export.UseCase{Store: s.store, Clock: s.clock, Settings: export.Settings{JobsPerContract: 3}}
 	logs := &syncBuffer{}
-	app := fiberapi.New(fiberapi.Config{PublicURL: public, TokenURL: public + sandboxauth.TokenPath, Log: slog.New(slog.NewTextHandler(logs, nil))},
+	app := fiberapi.New(fiberapi.Config{PublicURL: public, TokenURL: public + sandboxauth.TokenPath,
+		TokenAuth: fiberapi.TokenAuth{Methods: sandboxauth.Methods, Scopes: []string{sandboxauth.Scope}}, Log: slog.New(slog.NewTextHandler(logs, nil))},
 		fiberapi.UseCases{
-			Access: &access.UseCase{Tokens: issuer, Store: s.store},
-			Export: s.export,
+			Access:    &access.UseCase{Tokens: issuer, Store: s.store},
+			Contracts: &contracts.UseCase{Store: s.store, Clock: s.clock}, Export: s.export,
 			Status: &status.UseCase{Store: s.store, Clock: s.clock},
 			Download: &download.UseCase{Store: s.store, Files: s.files, Packing: memory.Packing{}, Clock: s.clock,
 				Limits: domain.DownloadLimits{Fetches: 1, ResumeGrace: 15 * time.Minute}},
@@ -103,7 +105,7 @@ func (s *sandbox) seed(t *testing.T) {
 			}
 		}
 		for n, sponsor := range contracts {
-			if err := tx.Contracts.Put(ctx, domain.Contract{Number: n, Sponsor: sponsor}); err != nil {
+			if err := tx.Contracts.Put(ctx, domain.Contract{Number: n, Name: "Contract " + string(n), Sponsor: sponsor}); err != nil {
 				return err
 			}
 			if n == "S0003" {

@@ -159,7 +159,7 @@ func (i *Issuer) discovery(c *fiber.Ctx) error {
 		"grant_types_supported":                 []string{"client_credentials"},
 		"subject_types_supported":               []string{"public"},
 		"scopes_supported":                      []string{Scope},
-		"token_endpoint_auth_methods_supported": []string{"client_secret_basic"},
+		"token_endpoint_auth_methods_supported": Methods,
 		"id_token_signing_alg_values_supported": []string{"RS256"},
 		"claims_supported":                      []string{"ver", "jti", "iss", "aud", "iat", "exp", "cid", "scp", "sub"},
 	})

@@ -34,6 +34,9 @@ const TokenPath = Path + "/v1/token"
 // Scope is the one scope there is.
 const Scope = "clientCreds"
 
+// Methods are the ways in which clients authenticate, by their registered names.
+var Methods = []string{"client_secret_basic"}
+
 const (
 	lifetime   = time.Hour
 	leeway     = 30 * time.Second // for clocks that differ

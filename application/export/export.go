@@ -111,8 +111,7 @@ func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start) (*domain.E
 			WithNext("Ask the help desk to register the client for the contracts it should export.")
 	}
 	if !cmd.Client.Holds(wanted) {
-		return nil, domain.Errorf(domain.Forbidden, "There is no contract %s that this client may export.", cmd.Contract).
-			WithNext("Use the number of a contract that your client is registered for, or Patient/$export for all of them.")
+		return nil, domain.NotHeld(cmd.Contract)
 	}
 	attested, skipped, err := attestedToday(ctx, tx, wanted, now)
 	if err != nil {
