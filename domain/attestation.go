@@ -45,7 +45,7 @@ type AttestationEvent struct {
 	Attestor  Attestor
 	Effective Date
 	Recorded  time.Time
-	Source    string // hpms or staff
+	Source    string // FromHPMS or FromStaff
 	Actor     Actor
 	Reason    string
 

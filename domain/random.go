@@ -24,3 +24,6 @@ func NewQuote() string {
 	}
 	return string(b[:4]) + "-" + string(b[4:])
 }
+
+// NewEventID returns a random id for an entry of a history.
+func NewEventID() string { return string(NewJobID()) }

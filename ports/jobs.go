@@ -46,6 +46,7 @@ type JobQuery struct {
 	States        []domain.JobState
 	Sponsor       domain.SponsorID
 	Version       domain.FHIRVersion
+	Contract      domain.ContractNumber // held by the job, alone or among others
 	CreatedBefore time.Time
 	ExpiresBefore time.Time
 	Newest        bool // the newest first

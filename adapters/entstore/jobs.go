@@ -92,6 +92,9 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 	if q.Version != "" {
 		query.Where(exportjob.FhirVersionEQ(q.Version))
 	}
+	if q.Contract != "" {
+		query.Where(exportjob.HasHeldContractsWith(jobcontract.Contract(q.Contract)))
+	}
 	if !q.CreatedBefore.IsZero() {
 		query.Where(exportjob.CreatedAtLT(kept(q.CreatedBefore)))
 	}

@@ -187,7 +187,7 @@ func (s *sandbox) move(t *testing.T, id domain.JobID, change func(*domain.Export
 func (s *sandbox) running(t *testing.T, id domain.JobID, contract domain.ContractNumber) {
 	t.Helper()
 	s.move(t, id, func(j *domain.ExportJob) error {
-		return j.Begin(s.clock.Now(), s.clock.Now(), []domain.ContractPlan{{Contract: contract, Enrolled: 100}})
+		return j.Begin(s.clock.Now(), s.clock.Now(), []domain.ContractPlan{{Contract: contract, Enrolled: 100, From: 2020_03_01}})
 	})
 	s.do(t, func(ctx context.Context, tx ports.Tx) error {
 		return tx.Partitions.Add(ctx, []domain.Partition{{ID: domain.PartitionID{Job: id, Seq: 1}, Contract: contract, Members: 100, State: domain.PartitionOpen}})

@@ -63,6 +63,7 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 	found, err := s.find(ctx, func(j domain.ExportJobState) bool {
 		return (len(q.States) == 0 || slices.Contains(q.States, j.State)) &&
 			(q.Sponsor == "" || j.Sponsor == q.Sponsor) && (q.Version == "" || j.Version == q.Version) &&
+			(q.Contract == "" || slices.Contains(j.Contracts, q.Contract)) &&
 			before(j.CreatedAt, q.CreatedBefore) && before(j.ExpiresAt, q.ExpiresBefore)
 	})
 	if q.Newest {

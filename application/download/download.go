@@ -58,7 +58,10 @@ func (u *UseCase) Find(ctx context.Context, ask Ask) (domain.OutputFile, error) 
 		if err != nil {
 			return err
 		}
-		if !domain.StandingOn(events, domain.Today(now)).Active {
+		if standing := domain.StandingOn(events, domain.Today(now)); standing.Active && !standing.Opens(job, file.Contract) {
+			return domain.Errorf(domain.BusinessRule, "The data of contract %s starts on %s, and the file may hold earlier claims.", file.Contract, standing.DataStart).
+				WithNext("Start a new export.")
+		} else if !standing.Active {
 			return domain.Errorf(domain.BusinessRule, "No attestation is active for contract %s, so its files may not be sent.", file.Contract).
 				WithNext("Have an attestor of the sponsor attest in HPMS. The files stay until they expire.")
 		}

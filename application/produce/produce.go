@@ -78,6 +78,17 @@ func (u *UseCase) checkAttested(ctx context.Context, tx ports.Tx, n domain.Contr
 	return standing, events, nil
 }
 
+// checkEntitled fails with business_rule when the job's part of a contract may
+// not leave any more: attestation has ended, or data starts later than the job
+// was planned with.
+func (u *UseCase) checkEntitled(ctx context.Context, tx ports.Tx, job *domain.ExportJob, n domain.ContractNumber) error {
+	standing, _, err := u.checkAttested(ctx, tx, n)
+	if err == nil && !standing.Opens(job, n) {
+		err = domain.Errorf(domain.BusinessRule, "The data of contract %s starts on %s, which is later than when the export began.", n, standing.DataStart)
+	}
+	return err
+}
+
 // fail ends a job that is still active and tells why, with an id that finds the
 // cause in the logs.
 func (u *UseCase) fail(ctx context.Context, id domain.JobID, code domain.Code, reason string, cause error) error {

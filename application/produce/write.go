@@ -65,8 +65,7 @@ func (u *UseCase) take(ctx context.Context) (w Work, err error) {
 			if w.Lease, err = tx.Leases.Acquire(ctx, next, u.Settings.Lease); err != nil {
 				return err
 			}
-			_, _, err = u.checkAttested(ctx, tx, w.Lease.Partition.Contract)
-			return err
+			return u.checkEntitled(ctx, tx, job, w.Lease.Partition.Contract)
 		}
 		if len(shares) == 0 {
 			return domain.Errorf(domain.NotFound, "no partition waits")
@@ -149,7 +148,7 @@ func (u *UseCase) renew(ctx context.Context, l domain.Lease, processed int) erro
 		if job.State().State != domain.InProgress {
 			return errUnwanted
 		}
-		if _, _, err := u.checkAttested(ctx, tx, l.Partition.Contract); err != nil {
+		if err := u.checkEntitled(ctx, tx, job, l.Partition.Contract); err != nil {
 			return err
 		}
 		if err := tx.Leases.Renew(ctx, l, processed, u.Settings.Lease); domain.CodeOf(err) == domain.Conflict {

@@ -277,7 +277,7 @@ func jobsFind(s storeTest) {
 	}
 	s.do(func(ctx context.Context, tx ports.Tx) error {
 		other := newJob(6).State()
-		other.Sponsor = "other"
+		other.Sponsor, other.Contracts = "other", []domain.ContractNumber{"S0001", "S0002"}
 		return tx.Jobs.Add(ctx, domain.NewExportJob(other))
 	})
 	succeed := func(n int, expires time.Duration) {
@@ -296,6 +296,8 @@ func jobsFind(s storeTest) {
 		"one state":     {ports.JobQuery{States: []domain.JobState{domain.Successful}}, []int{1, 3}},
 		"two states":    {ports.JobQuery{States: []domain.JobState{domain.Successful, domain.Cancelled}}, []int{1, 3, 4}},
 		"sponsor":       {ports.JobQuery{Sponsor: "other"}, []int{6}},
+		"contract":      {ports.JobQuery{Contract: "S0002"}, []int{6}},
+		"a contract":    {ports.JobQuery{Contract: "S0001", Limit: 2, Newest: true}, []int{6, 5}},
 		"the newest":    {ports.JobQuery{Newest: true, Limit: 2}, []int{6, 5}},
 		"no R4":         {ports.JobQuery{Version: "R3"}, nil},
 		"createdBefore": {ports.JobQuery{CreatedBefore: instantAt(2)}, []int{0, 1}},
