@@ -31,6 +31,12 @@ type APIClient struct {
 	Enabled bool `json:"enabled,omitempty"`
 	// Networks holds the value of the "networks" field.
 	Networks []netip.Prefix `json:"networks,omitempty"`
+	// JwksURL holds the value of the "jwks_url" field.
+	JwksURL string `json:"jwks_url,omitempty"`
+	// Jwks holds the value of the "jwks" field.
+	Jwks string `json:"jwks,omitempty"`
+	// Secrets holds the value of the "secrets" field.
+	Secrets []domain.ClientSecret `json:"-"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -64,11 +70,11 @@ func (*APIClient) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case apiclient.FieldContracts, apiclient.FieldNetworks:
+		case apiclient.FieldContracts, apiclient.FieldNetworks, apiclient.FieldSecrets:
 			values[i] = new([]byte)
 		case apiclient.FieldEnabled:
 			values[i] = new(sql.NullBool)
-		case apiclient.FieldID, apiclient.FieldSponsorID, apiclient.FieldName:
+		case apiclient.FieldID, apiclient.FieldSponsorID, apiclient.FieldName, apiclient.FieldJwksURL, apiclient.FieldJwks:
 			values[i] = new(sql.NullString)
 		case apiclient.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -125,6 +131,26 @@ func (_m *APIClient) assignValues(columns []string, values []any) error {
 			} else if value != nil && len(*value) > 0 {
 				if err := json.Unmarshal(*value, &_m.Networks); err != nil {
 					return fmt.Errorf("unmarshal field networks: %w", err)
+				}
+			}
+		case apiclient.FieldJwksURL:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field jwks_url", values[i])
+			} else if value.Valid {
+				_m.JwksURL = value.String
+			}
+		case apiclient.FieldJwks:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field jwks", values[i])
+			} else if value.Valid {
+				_m.Jwks = value.String
+			}
+		case apiclient.FieldSecrets:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field secrets", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Secrets); err != nil {
+					return fmt.Errorf("unmarshal field secrets: %w", err)
 				}
 			}
 		case apiclient.FieldCreatedAt:
@@ -188,6 +214,14 @@ func (_m *APIClient) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("networks=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Networks))
+	builder.WriteString(", ")
+	builder.WriteString("jwks_url=")
+	builder.WriteString(_m.JwksURL)
+	builder.WriteString(", ")
+	builder.WriteString("jwks=")
+	builder.WriteString(_m.Jwks)
+	builder.WriteString(", ")
+	builder.WriteString("secrets=<sensitive>")
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))

@@ -56,6 +56,40 @@ func (_c *APIClientCreate) SetNetworks(v []netip.Prefix) *APIClientCreate {
 	return _c
 }
 
+// SetJwksURL sets the "jwks_url" field.
+func (_c *APIClientCreate) SetJwksURL(v string) *APIClientCreate {
+	_c.mutation.SetJwksURL(v)
+	return _c
+}
+
+// SetNillableJwksURL sets the "jwks_url" field if the given value is not nil.
+func (_c *APIClientCreate) SetNillableJwksURL(v *string) *APIClientCreate {
+	if v != nil {
+		_c.SetJwksURL(*v)
+	}
+	return _c
+}
+
+// SetJwks sets the "jwks" field.
+func (_c *APIClientCreate) SetJwks(v string) *APIClientCreate {
+	_c.mutation.SetJwks(v)
+	return _c
+}
+
+// SetNillableJwks sets the "jwks" field if the given value is not nil.
+func (_c *APIClientCreate) SetNillableJwks(v *string) *APIClientCreate {
+	if v != nil {
+		_c.SetJwks(*v)
+	}
+	return _c
+}
+
+// SetSecrets sets the "secrets" field.
+func (_c *APIClientCreate) SetSecrets(v []domain.ClientSecret) *APIClientCreate {
+	_c.mutation.SetSecrets(v)
+	return _c
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (_c *APIClientCreate) SetCreatedAt(v time.Time) *APIClientCreate {
 	_c.mutation.SetCreatedAt(v)
@@ -80,6 +114,7 @@ func (_c *APIClientCreate) Mutation() *APIClientMutation {
 
 // Save creates the APIClient in the database.
 func (_c *APIClientCreate) Save(ctx context.Context) (*APIClient, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -105,6 +140,18 @@ func (_c *APIClientCreate) ExecX(ctx context.Context) {
 	}
 }
 
+// defaults sets the default values of the builder before save.
+func (_c *APIClientCreate) defaults() {
+	if _, ok := _c.mutation.JwksURL(); !ok {
+		v := apiclient.DefaultJwksURL
+		_c.mutation.SetJwksURL(v)
+	}
+	if _, ok := _c.mutation.Jwks(); !ok {
+		v := apiclient.DefaultJwks
+		_c.mutation.SetJwks(v)
+	}
+}
+
 // check runs all checks and user-defined validators on the builder.
 func (_c *APIClientCreate) check() error {
 	if _, ok := _c.mutation.SponsorID(); !ok {
@@ -121,6 +168,12 @@ func (_c *APIClientCreate) check() error {
 	}
 	if _, ok := _c.mutation.Networks(); !ok {
 		return &ValidationError{Name: "networks", err: errors.New(`ent: missing required field "APIClient.networks"`)}
+	}
+	if _, ok := _c.mutation.JwksURL(); !ok {
+		return &ValidationError{Name: "jwks_url", err: errors.New(`ent: missing required field "APIClient.jwks_url"`)}
+	}
+	if _, ok := _c.mutation.Jwks(); !ok {
+		return &ValidationError{Name: "jwks", err: errors.New(`ent: missing required field "APIClient.jwks"`)}
 	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`ent: missing required field "APIClient.created_at"`)}
@@ -179,6 +232,18 @@ func (_c *APIClientCreate) createSpec() (*APIClient, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Networks(); ok {
 		_spec.SetField(apiclient.FieldNetworks, field.TypeJSON, value)
 		_node.Networks = value
+	}
+	if value, ok := _c.mutation.JwksURL(); ok {
+		_spec.SetField(apiclient.FieldJwksURL, field.TypeString, value)
+		_node.JwksURL = value
+	}
+	if value, ok := _c.mutation.Jwks(); ok {
+		_spec.SetField(apiclient.FieldJwks, field.TypeString, value)
+		_node.Jwks = value
+	}
+	if value, ok := _c.mutation.Secrets(); ok {
+		_spec.SetField(apiclient.FieldSecrets, field.TypeJSON, value)
+		_node.Secrets = value
 	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(apiclient.FieldCreatedAt, field.TypeTime, value)
@@ -313,6 +378,48 @@ func (u *APIClientUpsert) UpdateNetworks() *APIClientUpsert {
 	return u
 }
 
+// SetJwksURL sets the "jwks_url" field.
+func (u *APIClientUpsert) SetJwksURL(v string) *APIClientUpsert {
+	u.Set(apiclient.FieldJwksURL, v)
+	return u
+}
+
+// UpdateJwksURL sets the "jwks_url" field to the value that was provided on create.
+func (u *APIClientUpsert) UpdateJwksURL() *APIClientUpsert {
+	u.SetExcluded(apiclient.FieldJwksURL)
+	return u
+}
+
+// SetJwks sets the "jwks" field.
+func (u *APIClientUpsert) SetJwks(v string) *APIClientUpsert {
+	u.Set(apiclient.FieldJwks, v)
+	return u
+}
+
+// UpdateJwks sets the "jwks" field to the value that was provided on create.
+func (u *APIClientUpsert) UpdateJwks() *APIClientUpsert {
+	u.SetExcluded(apiclient.FieldJwks)
+	return u
+}
+
+// SetSecrets sets the "secrets" field.
+func (u *APIClientUpsert) SetSecrets(v []domain.ClientSecret) *APIClientUpsert {
+	u.Set(apiclient.FieldSecrets, v)
+	return u
+}
+
+// UpdateSecrets sets the "secrets" field to the value that was provided on create.
+func (u *APIClientUpsert) UpdateSecrets() *APIClientUpsert {
+	u.SetExcluded(apiclient.FieldSecrets)
+	return u
+}
+
+// ClearSecrets clears the value of the "secrets" field.
+func (u *APIClientUpsert) ClearSecrets() *APIClientUpsert {
+	u.SetNull(apiclient.FieldSecrets)
+	return u
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (u *APIClientUpsert) SetCreatedAt(v time.Time) *APIClientUpsert {
 	u.Set(apiclient.FieldCreatedAt, v)
@@ -443,6 +550,55 @@ func (u *APIClientUpsertOne) UpdateNetworks() *APIClientUpsertOne {
 	})
 }
 
+// SetJwksURL sets the "jwks_url" field.
+func (u *APIClientUpsertOne) SetJwksURL(v string) *APIClientUpsertOne {
+	return u.Update(func(s *APIClientUpsert) {
+		s.SetJwksURL(v)
+	})
+}
+
+// UpdateJwksURL sets the "jwks_url" field to the value that was provided on create.
+func (u *APIClientUpsertOne) UpdateJwksURL() *APIClientUpsertOne {
+	return u.Update(func(s *APIClientUpsert) {
+		s.UpdateJwksURL()
+	})
+}
+
+// SetJwks sets the "jwks" field.
+func (u *APIClientUpsertOne) SetJwks(v string) *APIClientUpsertOne {
+	return u.Update(func(s *APIClientUpsert) {
+		s.SetJwks(v)
+	})
+}
+
+// UpdateJwks sets the "jwks" field to the value that was provided on create.
+func (u *APIClientUpsertOne) UpdateJwks() *APIClientUpsertOne {
+	return u.Update(func(s *APIClientUpsert) {
+		s.UpdateJwks()
+	})
+}
+
+// SetSecrets sets the "secrets" field.
+func (u *APIClientUpsertOne) SetSecrets(v []domain.ClientSecret) *APIClientUpsertOne {
+	return u.Update(func(s *APIClientUpsert) {
+		s.SetSecrets(v)
+	})
+}
+
+// UpdateSecrets sets the "secrets" field to the value that was provided on create.
+func (u *APIClientUpsertOne) UpdateSecrets() *APIClientUpsertOne {
+	return u.Update(func(s *APIClientUpsert) {
+		s.UpdateSecrets()
+	})
+}
+
+// ClearSecrets clears the value of the "secrets" field.
+func (u *APIClientUpsertOne) ClearSecrets() *APIClientUpsertOne {
+	return u.Update(func(s *APIClientUpsert) {
+		s.ClearSecrets()
+	})
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (u *APIClientUpsertOne) SetCreatedAt(v time.Time) *APIClientUpsertOne {
 	return u.Update(func(s *APIClientUpsert) {
@@ -514,6 +670,7 @@ func (_c *APIClientCreateBulk) Save(ctx context.Context) ([]*APIClient, error) {
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*APIClientMutation)
 				if !ok {
@@ -738,6 +895,55 @@ func (u *APIClientUpsertBulk) SetNetworks(v []netip.Prefix) *APIClientUpsertBulk
 func (u *APIClientUpsertBulk) UpdateNetworks() *APIClientUpsertBulk {
 	return u.Update(func(s *APIClientUpsert) {
 		s.UpdateNetworks()
+	})
+}
+
+// SetJwksURL sets the "jwks_url" field.
+func (u *APIClientUpsertBulk) SetJwksURL(v string) *APIClientUpsertBulk {
+	return u.Update(func(s *APIClientUpsert) {
+		s.SetJwksURL(v)
+	})
+}
+
+// UpdateJwksURL sets the "jwks_url" field to the value that was provided on create.
+func (u *APIClientUpsertBulk) UpdateJwksURL() *APIClientUpsertBulk {
+	return u.Update(func(s *APIClientUpsert) {
+		s.UpdateJwksURL()
+	})
+}
+
+// SetJwks sets the "jwks" field.
+func (u *APIClientUpsertBulk) SetJwks(v string) *APIClientUpsertBulk {
+	return u.Update(func(s *APIClientUpsert) {
+		s.SetJwks(v)
+	})
+}
+
+// UpdateJwks sets the "jwks" field to the value that was provided on create.
+func (u *APIClientUpsertBulk) UpdateJwks() *APIClientUpsertBulk {
+	return u.Update(func(s *APIClientUpsert) {
+		s.UpdateJwks()
+	})
+}
+
+// SetSecrets sets the "secrets" field.
+func (u *APIClientUpsertBulk) SetSecrets(v []domain.ClientSecret) *APIClientUpsertBulk {
+	return u.Update(func(s *APIClientUpsert) {
+		s.SetSecrets(v)
+	})
+}
+
+// UpdateSecrets sets the "secrets" field to the value that was provided on create.
+func (u *APIClientUpsertBulk) UpdateSecrets() *APIClientUpsertBulk {
+	return u.Update(func(s *APIClientUpsert) {
+		s.UpdateSecrets()
+	})
+}
+
+// ClearSecrets clears the value of the "secrets" field.
+func (u *APIClientUpsertBulk) ClearSecrets() *APIClientUpsertBulk {
+	return u.Update(func(s *APIClientUpsert) {
+		s.ClearSecrets()
 	})
 }
 

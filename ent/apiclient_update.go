@@ -99,6 +99,52 @@ func (_u *APIClientUpdate) AppendNetworks(v []netip.Prefix) *APIClientUpdate {
 	return _u
 }
 
+// SetJwksURL sets the "jwks_url" field.
+func (_u *APIClientUpdate) SetJwksURL(v string) *APIClientUpdate {
+	_u.mutation.SetJwksURL(v)
+	return _u
+}
+
+// SetNillableJwksURL sets the "jwks_url" field if the given value is not nil.
+func (_u *APIClientUpdate) SetNillableJwksURL(v *string) *APIClientUpdate {
+	if v != nil {
+		_u.SetJwksURL(*v)
+	}
+	return _u
+}
+
+// SetJwks sets the "jwks" field.
+func (_u *APIClientUpdate) SetJwks(v string) *APIClientUpdate {
+	_u.mutation.SetJwks(v)
+	return _u
+}
+
+// SetNillableJwks sets the "jwks" field if the given value is not nil.
+func (_u *APIClientUpdate) SetNillableJwks(v *string) *APIClientUpdate {
+	if v != nil {
+		_u.SetJwks(*v)
+	}
+	return _u
+}
+
+// SetSecrets sets the "secrets" field.
+func (_u *APIClientUpdate) SetSecrets(v []domain.ClientSecret) *APIClientUpdate {
+	_u.mutation.SetSecrets(v)
+	return _u
+}
+
+// AppendSecrets appends value to the "secrets" field.
+func (_u *APIClientUpdate) AppendSecrets(v []domain.ClientSecret) *APIClientUpdate {
+	_u.mutation.AppendSecrets(v)
+	return _u
+}
+
+// ClearSecrets clears the value of the "secrets" field.
+func (_u *APIClientUpdate) ClearSecrets() *APIClientUpdate {
+	_u.mutation.ClearSecrets()
+	return _u
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (_u *APIClientUpdate) SetCreatedAt(v time.Time) *APIClientUpdate {
 	_u.mutation.SetCreatedAt(v)
@@ -203,6 +249,23 @@ func (_u *APIClientUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		_spec.AddModifier(func(u *sql.UpdateBuilder) {
 			sqljson.Append(u, apiclient.FieldNetworks, value)
 		})
+	}
+	if value, ok := _u.mutation.JwksURL(); ok {
+		_spec.SetField(apiclient.FieldJwksURL, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Jwks(); ok {
+		_spec.SetField(apiclient.FieldJwks, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Secrets(); ok {
+		_spec.SetField(apiclient.FieldSecrets, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedSecrets(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, apiclient.FieldSecrets, value)
+		})
+	}
+	if _u.mutation.SecretsCleared() {
+		_spec.ClearField(apiclient.FieldSecrets, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.CreatedAt(); ok {
 		_spec.SetField(apiclient.FieldCreatedAt, field.TypeTime, value)
@@ -321,6 +384,52 @@ func (_u *APIClientUpdateOne) SetNetworks(v []netip.Prefix) *APIClientUpdateOne 
 // AppendNetworks appends value to the "networks" field.
 func (_u *APIClientUpdateOne) AppendNetworks(v []netip.Prefix) *APIClientUpdateOne {
 	_u.mutation.AppendNetworks(v)
+	return _u
+}
+
+// SetJwksURL sets the "jwks_url" field.
+func (_u *APIClientUpdateOne) SetJwksURL(v string) *APIClientUpdateOne {
+	_u.mutation.SetJwksURL(v)
+	return _u
+}
+
+// SetNillableJwksURL sets the "jwks_url" field if the given value is not nil.
+func (_u *APIClientUpdateOne) SetNillableJwksURL(v *string) *APIClientUpdateOne {
+	if v != nil {
+		_u.SetJwksURL(*v)
+	}
+	return _u
+}
+
+// SetJwks sets the "jwks" field.
+func (_u *APIClientUpdateOne) SetJwks(v string) *APIClientUpdateOne {
+	_u.mutation.SetJwks(v)
+	return _u
+}
+
+// SetNillableJwks sets the "jwks" field if the given value is not nil.
+func (_u *APIClientUpdateOne) SetNillableJwks(v *string) *APIClientUpdateOne {
+	if v != nil {
+		_u.SetJwks(*v)
+	}
+	return _u
+}
+
+// SetSecrets sets the "secrets" field.
+func (_u *APIClientUpdateOne) SetSecrets(v []domain.ClientSecret) *APIClientUpdateOne {
+	_u.mutation.SetSecrets(v)
+	return _u
+}
+
+// AppendSecrets appends value to the "secrets" field.
+func (_u *APIClientUpdateOne) AppendSecrets(v []domain.ClientSecret) *APIClientUpdateOne {
+	_u.mutation.AppendSecrets(v)
+	return _u
+}
+
+// ClearSecrets clears the value of the "secrets" field.
+func (_u *APIClientUpdateOne) ClearSecrets() *APIClientUpdateOne {
+	_u.mutation.ClearSecrets()
 	return _u
 }
 
@@ -458,6 +567,23 @@ func (_u *APIClientUpdateOne) sqlSave(ctx context.Context) (_node *APIClient, er
 		_spec.AddModifier(func(u *sql.UpdateBuilder) {
 			sqljson.Append(u, apiclient.FieldNetworks, value)
 		})
+	}
+	if value, ok := _u.mutation.JwksURL(); ok {
+		_spec.SetField(apiclient.FieldJwksURL, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Jwks(); ok {
+		_spec.SetField(apiclient.FieldJwks, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Secrets(); ok {
+		_spec.SetField(apiclient.FieldSecrets, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedSecrets(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, apiclient.FieldSecrets, value)
+		})
+	}
+	if _u.mutation.SecretsCleared() {
+		_spec.ClearField(apiclient.FieldSecrets, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.CreatedAt(); ok {
 		_spec.SetField(apiclient.FieldCreatedAt, field.TypeTime, value)

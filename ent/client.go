@@ -15,6 +15,7 @@ import (
 	"cms.gov/ab2d/ent/apiclient"
 	"cms.gov/ab2d/ent/attestationevent"
 	"cms.gov/ab2d/ent/auditrecord"
+	"cms.gov/ab2d/ent/clientactivity"
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/coverage"
 	"cms.gov/ab2d/ent/download"
@@ -25,8 +26,10 @@ import (
 	"cms.gov/ab2d/ent/partition"
 	"cms.gov/ab2d/ent/poll"
 	"cms.gov/ab2d/ent/preference"
+	"cms.gov/ab2d/ent/ratelimit"
 	"cms.gov/ab2d/ent/secret"
 	"cms.gov/ab2d/ent/sponsor"
+	"cms.gov/ab2d/ent/usedassertion"
 	"entgo.io/ent"
 	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
@@ -46,6 +49,8 @@ type Client struct {
 	AttestationEvent *AttestationEventClient
 	// AuditRecord is the client for interacting with the AuditRecord builders.
 	AuditRecord *AuditRecordClient
+	// ClientActivity is the client for interacting with the ClientActivity builders.
+	ClientActivity *ClientActivityClient
 	// Contract is the client for interacting with the Contract builders.
 	Contract *ContractClient
 	// Coverage is the client for interacting with the Coverage builders.
@@ -66,10 +71,14 @@ type Client struct {
 	Poll *PollClient
 	// Preference is the client for interacting with the Preference builders.
 	Preference *PreferenceClient
+	// RateLimit is the client for interacting with the RateLimit builders.
+	RateLimit *RateLimitClient
 	// Secret is the client for interacting with the Secret builders.
 	Secret *SecretClient
 	// Sponsor is the client for interacting with the Sponsor builders.
 	Sponsor *SponsorClient
+	// UsedAssertion is the client for interacting with the UsedAssertion builders.
+	UsedAssertion *UsedAssertionClient
 }
 
 // NewClient creates a new client configured with the given options.
@@ -84,6 +93,7 @@ func (c *Client) init() {
 	c.APIClient = NewAPIClientClient(c.config)
 	c.AttestationEvent = NewAttestationEventClient(c.config)
 	c.AuditRecord = NewAuditRecordClient(c.config)
+	c.ClientActivity = NewClientActivityClient(c.config)
 	c.Contract = NewContractClient(c.config)
 	c.Coverage = NewCoverageClient(c.config)
 	c.Download = NewDownloadClient(c.config)
@@ -94,8 +104,10 @@ func (c *Client) init() {
 	c.Partition = NewPartitionClient(c.config)
 	c.Poll = NewPollClient(c.config)
 	c.Preference = NewPreferenceClient(c.config)
+	c.RateLimit = NewRateLimitClient(c.config)
 	c.Secret = NewSecretClient(c.config)
 	c.Sponsor = NewSponsorClient(c.config)
+	c.UsedAssertion = NewUsedAssertionClient(c.config)
 }
 
 type (
@@ -191,6 +203,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		APIClient:         NewAPIClientClient(cfg),
 		AttestationEvent:  NewAttestationEventClient(cfg),
 		AuditRecord:       NewAuditRecordClient(cfg),
+		ClientActivity:    NewClientActivityClient(cfg),
 		Contract:          NewContractClient(cfg),
 		Coverage:          NewCoverageClient(cfg),
 		Download:          NewDownloadClient(cfg),
@@ -201,8 +214,10 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Partition:         NewPartitionClient(cfg),
 		Poll:              NewPollClient(cfg),
 		Preference:        NewPreferenceClient(cfg),
+		RateLimit:         NewRateLimitClient(cfg),
 		Secret:            NewSecretClient(cfg),
 		Sponsor:           NewSponsorClient(cfg),
+		UsedAssertion:     NewUsedAssertionClient(cfg),
 	}, nil
 }
 
@@ -225,6 +240,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		APIClient:         NewAPIClientClient(cfg),
 		AttestationEvent:  NewAttestationEventClient(cfg),
 		AuditRecord:       NewAuditRecordClient(cfg),
+		ClientActivity:    NewClientActivityClient(cfg),
 		Contract:          NewContractClient(cfg),
 		Coverage:          NewCoverageClient(cfg),
 		Download:          NewDownloadClient(cfg),
@@ -235,8 +251,10 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Partition:         NewPartitionClient(cfg),
 		Poll:              NewPollClient(cfg),
 		Preference:        NewPreferenceClient(cfg),
+		RateLimit:         NewRateLimitClient(cfg),
 		Secret:            NewSecretClient(cfg),
 		Sponsor:           NewSponsorClient(cfg),
+		UsedAssertion:     NewUsedAssertionClient(cfg),
 	}, nil
 }
 
@@ -266,9 +284,10 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.APIClient, c.AttestationEvent, c.AuditRecord, c.Contract, c.Coverage,
-		c.Download, c.EnrollmentVersion, c.ExportJob, c.JobContract, c.OutputFile,
-		c.Partition, c.Poll, c.Preference, c.Secret, c.Sponsor,
+		c.APIClient, c.AttestationEvent, c.AuditRecord, c.ClientActivity, c.Contract,
+		c.Coverage, c.Download, c.EnrollmentVersion, c.ExportJob, c.JobContract,
+		c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit, c.Secret,
+		c.Sponsor, c.UsedAssertion,
 	} {
 		n.Use(hooks...)
 	}
@@ -278,9 +297,10 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.APIClient, c.AttestationEvent, c.AuditRecord, c.Contract, c.Coverage,
-		c.Download, c.EnrollmentVersion, c.ExportJob, c.JobContract, c.OutputFile,
-		c.Partition, c.Poll, c.Preference, c.Secret, c.Sponsor,
+		c.APIClient, c.AttestationEvent, c.AuditRecord, c.ClientActivity, c.Contract,
+		c.Coverage, c.Download, c.EnrollmentVersion, c.ExportJob, c.JobContract,
+		c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit, c.Secret,
+		c.Sponsor, c.UsedAssertion,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -295,6 +315,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.AttestationEvent.mutate(ctx, m)
 	case *AuditRecordMutation:
 		return c.AuditRecord.mutate(ctx, m)
+	case *ClientActivityMutation:
+		return c.ClientActivity.mutate(ctx, m)
 	case *ContractMutation:
 		return c.Contract.mutate(ctx, m)
 	case *CoverageMutation:
@@ -315,10 +337,14 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Poll.mutate(ctx, m)
 	case *PreferenceMutation:
 		return c.Preference.mutate(ctx, m)
+	case *RateLimitMutation:
+		return c.RateLimit.mutate(ctx, m)
 	case *SecretMutation:
 		return c.Secret.mutate(ctx, m)
 	case *SponsorMutation:
 		return c.Sponsor.mutate(ctx, m)
+	case *UsedAssertionMutation:
+		return c.UsedAssertion.mutate(ctx, m)
 	default:
 		return nil, fmt.Errorf("ent: unknown mutation type %T", m)
 	}
@@ -736,6 +762,139 @@ func (c *AuditRecordClient) mutate(ctx context.Context, m *AuditRecordMutation) 
 		return (&AuditRecordDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown AuditRecord mutation op: %q", m.Op())
+	}
+}
+
+// ClientActivityClient is a client for the ClientActivity schema.
+type ClientActivityClient struct {
+	config
+}
+
+// NewClientActivityClient returns a client for the ClientActivity from the given config.
+func NewClientActivityClient(c config) *ClientActivityClient {
+	return &ClientActivityClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `clientactivity.Hooks(f(g(h())))`.
+func (c *ClientActivityClient) Use(hooks ...Hook) {
+	c.hooks.ClientActivity = append(c.hooks.ClientActivity, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `clientactivity.Intercept(f(g(h())))`.
+func (c *ClientActivityClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ClientActivity = append(c.inters.ClientActivity, interceptors...)
+}
+
+// Create returns a builder for creating a ClientActivity entity.
+func (c *ClientActivityClient) Create() *ClientActivityCreate {
+	mutation := newClientActivityMutation(c.config, OpCreate)
+	return &ClientActivityCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ClientActivity entities.
+func (c *ClientActivityClient) CreateBulk(builders ...*ClientActivityCreate) *ClientActivityCreateBulk {
+	return &ClientActivityCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ClientActivityClient) MapCreateBulk(slice any, setFunc func(*ClientActivityCreate, int)) *ClientActivityCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ClientActivityCreateBulk{err: fmt.Errorf("calling to ClientActivityClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ClientActivityCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ClientActivityCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ClientActivity.
+func (c *ClientActivityClient) Update() *ClientActivityUpdate {
+	mutation := newClientActivityMutation(c.config, OpUpdate)
+	return &ClientActivityUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ClientActivityClient) UpdateOne(_m *ClientActivity) *ClientActivityUpdateOne {
+	mutation := newClientActivityMutation(c.config, OpUpdateOne, withClientActivity(_m))
+	return &ClientActivityUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ClientActivityClient) UpdateOneID(id string) *ClientActivityUpdateOne {
+	mutation := newClientActivityMutation(c.config, OpUpdateOne, withClientActivityID(id))
+	return &ClientActivityUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ClientActivity.
+func (c *ClientActivityClient) Delete() *ClientActivityDelete {
+	mutation := newClientActivityMutation(c.config, OpDelete)
+	return &ClientActivityDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ClientActivityClient) DeleteOne(_m *ClientActivity) *ClientActivityDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ClientActivityClient) DeleteOneID(id string) *ClientActivityDeleteOne {
+	builder := c.Delete().Where(clientactivity.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ClientActivityDeleteOne{builder}
+}
+
+// Query returns a query builder for ClientActivity.
+func (c *ClientActivityClient) Query() *ClientActivityQuery {
+	return &ClientActivityQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeClientActivity},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ClientActivity entity by its id.
+func (c *ClientActivityClient) Get(ctx context.Context, id string) (*ClientActivity, error) {
+	return c.Query().Where(clientactivity.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ClientActivityClient) GetX(ctx context.Context, id string) *ClientActivity {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ClientActivityClient) Hooks() []Hook {
+	return c.hooks.ClientActivity
+}
+
+// Interceptors returns the client interceptors.
+func (c *ClientActivityClient) Interceptors() []Interceptor {
+	return c.inters.ClientActivity
+}
+
+func (c *ClientActivityClient) mutate(ctx context.Context, m *ClientActivityMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ClientActivityCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ClientActivityUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ClientActivityUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ClientActivityDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ClientActivity mutation op: %q", m.Op())
 	}
 }
 
@@ -2181,6 +2340,139 @@ func (c *PreferenceClient) mutate(ctx context.Context, m *PreferenceMutation) (V
 	}
 }
 
+// RateLimitClient is a client for the RateLimit schema.
+type RateLimitClient struct {
+	config
+}
+
+// NewRateLimitClient returns a client for the RateLimit from the given config.
+func NewRateLimitClient(c config) *RateLimitClient {
+	return &RateLimitClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `ratelimit.Hooks(f(g(h())))`.
+func (c *RateLimitClient) Use(hooks ...Hook) {
+	c.hooks.RateLimit = append(c.hooks.RateLimit, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `ratelimit.Intercept(f(g(h())))`.
+func (c *RateLimitClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RateLimit = append(c.inters.RateLimit, interceptors...)
+}
+
+// Create returns a builder for creating a RateLimit entity.
+func (c *RateLimitClient) Create() *RateLimitCreate {
+	mutation := newRateLimitMutation(c.config, OpCreate)
+	return &RateLimitCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RateLimit entities.
+func (c *RateLimitClient) CreateBulk(builders ...*RateLimitCreate) *RateLimitCreateBulk {
+	return &RateLimitCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RateLimitClient) MapCreateBulk(slice any, setFunc func(*RateLimitCreate, int)) *RateLimitCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RateLimitCreateBulk{err: fmt.Errorf("calling to RateLimitClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RateLimitCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RateLimitCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RateLimit.
+func (c *RateLimitClient) Update() *RateLimitUpdate {
+	mutation := newRateLimitMutation(c.config, OpUpdate)
+	return &RateLimitUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RateLimitClient) UpdateOne(_m *RateLimit) *RateLimitUpdateOne {
+	mutation := newRateLimitMutation(c.config, OpUpdateOne, withRateLimit(_m))
+	return &RateLimitUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RateLimitClient) UpdateOneID(id string) *RateLimitUpdateOne {
+	mutation := newRateLimitMutation(c.config, OpUpdateOne, withRateLimitID(id))
+	return &RateLimitUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RateLimit.
+func (c *RateLimitClient) Delete() *RateLimitDelete {
+	mutation := newRateLimitMutation(c.config, OpDelete)
+	return &RateLimitDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RateLimitClient) DeleteOne(_m *RateLimit) *RateLimitDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RateLimitClient) DeleteOneID(id string) *RateLimitDeleteOne {
+	builder := c.Delete().Where(ratelimit.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RateLimitDeleteOne{builder}
+}
+
+// Query returns a query builder for RateLimit.
+func (c *RateLimitClient) Query() *RateLimitQuery {
+	return &RateLimitQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRateLimit},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RateLimit entity by its id.
+func (c *RateLimitClient) Get(ctx context.Context, id string) (*RateLimit, error) {
+	return c.Query().Where(ratelimit.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RateLimitClient) GetX(ctx context.Context, id string) *RateLimit {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *RateLimitClient) Hooks() []Hook {
+	return c.hooks.RateLimit
+}
+
+// Interceptors returns the client interceptors.
+func (c *RateLimitClient) Interceptors() []Interceptor {
+	return c.inters.RateLimit
+}
+
+func (c *RateLimitClient) mutate(ctx context.Context, m *RateLimitMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RateLimitCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RateLimitUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RateLimitUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RateLimitDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown RateLimit mutation op: %q", m.Op())
+	}
+}
+
 // SecretClient is a client for the Secret schema.
 type SecretClient struct {
 	config
@@ -2479,17 +2771,150 @@ func (c *SponsorClient) mutate(ctx context.Context, m *SponsorMutation) (Value, 
 	}
 }
 
+// UsedAssertionClient is a client for the UsedAssertion schema.
+type UsedAssertionClient struct {
+	config
+}
+
+// NewUsedAssertionClient returns a client for the UsedAssertion from the given config.
+func NewUsedAssertionClient(c config) *UsedAssertionClient {
+	return &UsedAssertionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `usedassertion.Hooks(f(g(h())))`.
+func (c *UsedAssertionClient) Use(hooks ...Hook) {
+	c.hooks.UsedAssertion = append(c.hooks.UsedAssertion, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `usedassertion.Intercept(f(g(h())))`.
+func (c *UsedAssertionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.UsedAssertion = append(c.inters.UsedAssertion, interceptors...)
+}
+
+// Create returns a builder for creating a UsedAssertion entity.
+func (c *UsedAssertionClient) Create() *UsedAssertionCreate {
+	mutation := newUsedAssertionMutation(c.config, OpCreate)
+	return &UsedAssertionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of UsedAssertion entities.
+func (c *UsedAssertionClient) CreateBulk(builders ...*UsedAssertionCreate) *UsedAssertionCreateBulk {
+	return &UsedAssertionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *UsedAssertionClient) MapCreateBulk(slice any, setFunc func(*UsedAssertionCreate, int)) *UsedAssertionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &UsedAssertionCreateBulk{err: fmt.Errorf("calling to UsedAssertionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*UsedAssertionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &UsedAssertionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for UsedAssertion.
+func (c *UsedAssertionClient) Update() *UsedAssertionUpdate {
+	mutation := newUsedAssertionMutation(c.config, OpUpdate)
+	return &UsedAssertionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *UsedAssertionClient) UpdateOne(_m *UsedAssertion) *UsedAssertionUpdateOne {
+	mutation := newUsedAssertionMutation(c.config, OpUpdateOne, withUsedAssertion(_m))
+	return &UsedAssertionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *UsedAssertionClient) UpdateOneID(id string) *UsedAssertionUpdateOne {
+	mutation := newUsedAssertionMutation(c.config, OpUpdateOne, withUsedAssertionID(id))
+	return &UsedAssertionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for UsedAssertion.
+func (c *UsedAssertionClient) Delete() *UsedAssertionDelete {
+	mutation := newUsedAssertionMutation(c.config, OpDelete)
+	return &UsedAssertionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *UsedAssertionClient) DeleteOne(_m *UsedAssertion) *UsedAssertionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *UsedAssertionClient) DeleteOneID(id string) *UsedAssertionDeleteOne {
+	builder := c.Delete().Where(usedassertion.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &UsedAssertionDeleteOne{builder}
+}
+
+// Query returns a query builder for UsedAssertion.
+func (c *UsedAssertionClient) Query() *UsedAssertionQuery {
+	return &UsedAssertionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeUsedAssertion},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a UsedAssertion entity by its id.
+func (c *UsedAssertionClient) Get(ctx context.Context, id string) (*UsedAssertion, error) {
+	return c.Query().Where(usedassertion.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *UsedAssertionClient) GetX(ctx context.Context, id string) *UsedAssertion {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *UsedAssertionClient) Hooks() []Hook {
+	return c.hooks.UsedAssertion
+}
+
+// Interceptors returns the client interceptors.
+func (c *UsedAssertionClient) Interceptors() []Interceptor {
+	return c.inters.UsedAssertion
+}
+
+func (c *UsedAssertionClient) mutate(ctx context.Context, m *UsedAssertionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&UsedAssertionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&UsedAssertionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&UsedAssertionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&UsedAssertionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown UsedAssertion mutation op: %q", m.Op())
+	}
+}
+
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIClient, AttestationEvent, AuditRecord, Contract, Coverage, Download,
-		EnrollmentVersion, ExportJob, JobContract, OutputFile, Partition, Poll,
-		Preference, Secret, Sponsor []ent.Hook
+		APIClient, AttestationEvent, AuditRecord, ClientActivity, Contract, Coverage,
+		Download, EnrollmentVersion, ExportJob, JobContract, OutputFile, Partition,
+		Poll, Preference, RateLimit, Secret, Sponsor, UsedAssertion []ent.Hook
 	}
 	inters struct {
-		APIClient, AttestationEvent, AuditRecord, Contract, Coverage, Download,
-		EnrollmentVersion, ExportJob, JobContract, OutputFile, Partition, Poll,
-		Preference, Secret, Sponsor []ent.Interceptor
+		APIClient, AttestationEvent, AuditRecord, ClientActivity, Contract, Coverage,
+		Download, EnrollmentVersion, ExportJob, JobContract, OutputFile, Partition,
+		Poll, Preference, RateLimit, Secret, Sponsor, UsedAssertion []ent.Interceptor
 	}
 )
 

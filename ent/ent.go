@@ -12,6 +12,7 @@ import (
 	"cms.gov/ab2d/ent/apiclient"
 	"cms.gov/ab2d/ent/attestationevent"
 	"cms.gov/ab2d/ent/auditrecord"
+	"cms.gov/ab2d/ent/clientactivity"
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/coverage"
 	"cms.gov/ab2d/ent/download"
@@ -22,8 +23,10 @@ import (
 	"cms.gov/ab2d/ent/partition"
 	"cms.gov/ab2d/ent/poll"
 	"cms.gov/ab2d/ent/preference"
+	"cms.gov/ab2d/ent/ratelimit"
 	"cms.gov/ab2d/ent/secret"
 	"cms.gov/ab2d/ent/sponsor"
+	"cms.gov/ab2d/ent/usedassertion"
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
@@ -90,6 +93,7 @@ func checkColumn(t, c string) error {
 			apiclient.Table:         apiclient.ValidColumn,
 			attestationevent.Table:  attestationevent.ValidColumn,
 			auditrecord.Table:       auditrecord.ValidColumn,
+			clientactivity.Table:    clientactivity.ValidColumn,
 			contract.Table:          contract.ValidColumn,
 			coverage.Table:          coverage.ValidColumn,
 			download.Table:          download.ValidColumn,
@@ -100,8 +104,10 @@ func checkColumn(t, c string) error {
 			partition.Table:         partition.ValidColumn,
 			poll.Table:              poll.ValidColumn,
 			preference.Table:        preference.ValidColumn,
+			ratelimit.Table:         ratelimit.ValidColumn,
 			secret.Table:            secret.ValidColumn,
 			sponsor.Table:           sponsor.ValidColumn,
+			usedassertion.Table:     usedassertion.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

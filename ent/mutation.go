@@ -14,6 +14,7 @@ import (
 	"cms.gov/ab2d/ent/apiclient"
 	"cms.gov/ab2d/ent/attestationevent"
 	"cms.gov/ab2d/ent/auditrecord"
+	"cms.gov/ab2d/ent/clientactivity"
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/coverage"
 	"cms.gov/ab2d/ent/download"
@@ -25,8 +26,10 @@ import (
 	"cms.gov/ab2d/ent/poll"
 	"cms.gov/ab2d/ent/predicate"
 	"cms.gov/ab2d/ent/preference"
+	"cms.gov/ab2d/ent/ratelimit"
 	"cms.gov/ab2d/ent/secret"
 	"cms.gov/ab2d/ent/sponsor"
+	"cms.gov/ab2d/ent/usedassertion"
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
 )
@@ -43,6 +46,7 @@ const (
 	TypeAPIClient         = "APIClient"
 	TypeAttestationEvent  = "AttestationEvent"
 	TypeAuditRecord       = "AuditRecord"
+	TypeClientActivity    = "ClientActivity"
 	TypeContract          = "Contract"
 	TypeCoverage          = "Coverage"
 	TypeDownload          = "Download"
@@ -53,8 +57,10 @@ const (
 	TypePartition         = "Partition"
 	TypePoll              = "Poll"
 	TypePreference        = "Preference"
+	TypeRateLimit         = "RateLimit"
 	TypeSecret            = "Secret"
 	TypeSponsor           = "Sponsor"
+	TypeUsedAssertion     = "UsedAssertion"
 )
 
 // APIClientMutation represents an operation that mutates the APIClient nodes in the graph.
@@ -69,6 +75,10 @@ type APIClientMutation struct {
 	enabled         *bool
 	networks        *[]netip.Prefix
 	appendnetworks  []netip.Prefix
+	jwks_url        *string
+	jwks            *string
+	secrets         *[]domain.ClientSecret
+	appendsecrets   []domain.ClientSecret
 	created_at      *time.Time
 	clearedFields   map[string]struct{}
 	sponsor         *string
@@ -392,6 +402,143 @@ func (m *APIClientMutation) ResetNetworks() {
 	m.appendnetworks = nil
 }
 
+// SetJwksURL sets the "jwks_url" field.
+func (m *APIClientMutation) SetJwksURL(s string) {
+	m.jwks_url = &s
+}
+
+// JwksURL returns the value of the "jwks_url" field in the mutation.
+func (m *APIClientMutation) JwksURL() (r string, exists bool) {
+	v := m.jwks_url
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldJwksURL returns the old "jwks_url" field's value of the APIClient entity.
+// If the APIClient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APIClientMutation) OldJwksURL(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldJwksURL is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldJwksURL requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldJwksURL: %w", err)
+	}
+	return oldValue.JwksURL, nil
+}
+
+// ResetJwksURL resets all changes to the "jwks_url" field.
+func (m *APIClientMutation) ResetJwksURL() {
+	m.jwks_url = nil
+}
+
+// SetJwks sets the "jwks" field.
+func (m *APIClientMutation) SetJwks(s string) {
+	m.jwks = &s
+}
+
+// Jwks returns the value of the "jwks" field in the mutation.
+func (m *APIClientMutation) Jwks() (r string, exists bool) {
+	v := m.jwks
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldJwks returns the old "jwks" field's value of the APIClient entity.
+// If the APIClient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APIClientMutation) OldJwks(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldJwks is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldJwks requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldJwks: %w", err)
+	}
+	return oldValue.Jwks, nil
+}
+
+// ResetJwks resets all changes to the "jwks" field.
+func (m *APIClientMutation) ResetJwks() {
+	m.jwks = nil
+}
+
+// SetSecrets sets the "secrets" field.
+func (m *APIClientMutation) SetSecrets(ds []domain.ClientSecret) {
+	m.secrets = &ds
+	m.appendsecrets = nil
+}
+
+// Secrets returns the value of the "secrets" field in the mutation.
+func (m *APIClientMutation) Secrets() (r []domain.ClientSecret, exists bool) {
+	v := m.secrets
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSecrets returns the old "secrets" field's value of the APIClient entity.
+// If the APIClient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APIClientMutation) OldSecrets(ctx context.Context) (v []domain.ClientSecret, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSecrets is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSecrets requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSecrets: %w", err)
+	}
+	return oldValue.Secrets, nil
+}
+
+// AppendSecrets adds ds to the "secrets" field.
+func (m *APIClientMutation) AppendSecrets(ds []domain.ClientSecret) {
+	m.appendsecrets = append(m.appendsecrets, ds...)
+}
+
+// AppendedSecrets returns the list of values that were appended to the "secrets" field in this mutation.
+func (m *APIClientMutation) AppendedSecrets() ([]domain.ClientSecret, bool) {
+	if len(m.appendsecrets) == 0 {
+		return nil, false
+	}
+	return m.appendsecrets, true
+}
+
+// ClearSecrets clears the value of the "secrets" field.
+func (m *APIClientMutation) ClearSecrets() {
+	m.secrets = nil
+	m.appendsecrets = nil
+	m.clearedFields[apiclient.FieldSecrets] = struct{}{}
+}
+
+// SecretsCleared returns if the "secrets" field was cleared in this mutation.
+func (m *APIClientMutation) SecretsCleared() bool {
+	_, ok := m.clearedFields[apiclient.FieldSecrets]
+	return ok
+}
+
+// ResetSecrets resets all changes to the "secrets" field.
+func (m *APIClientMutation) ResetSecrets() {
+	m.secrets = nil
+	m.appendsecrets = nil
+	delete(m.clearedFields, apiclient.FieldSecrets)
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (m *APIClientMutation) SetCreatedAt(t time.Time) {
 	m.created_at = &t
@@ -489,7 +636,7 @@ func (m *APIClientMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *APIClientMutation) Fields() []string {
-	fields := make([]string, 0, 6)
+	fields := make([]string, 0, 9)
 	if m.sponsor != nil {
 		fields = append(fields, apiclient.FieldSponsorID)
 	}
@@ -504,6 +651,15 @@ func (m *APIClientMutation) Fields() []string {
 	}
 	if m.networks != nil {
 		fields = append(fields, apiclient.FieldNetworks)
+	}
+	if m.jwks_url != nil {
+		fields = append(fields, apiclient.FieldJwksURL)
+	}
+	if m.jwks != nil {
+		fields = append(fields, apiclient.FieldJwks)
+	}
+	if m.secrets != nil {
+		fields = append(fields, apiclient.FieldSecrets)
 	}
 	if m.created_at != nil {
 		fields = append(fields, apiclient.FieldCreatedAt)
@@ -526,6 +682,12 @@ func (m *APIClientMutation) Field(name string) (ent.Value, bool) {
 		return m.Enabled()
 	case apiclient.FieldNetworks:
 		return m.Networks()
+	case apiclient.FieldJwksURL:
+		return m.JwksURL()
+	case apiclient.FieldJwks:
+		return m.Jwks()
+	case apiclient.FieldSecrets:
+		return m.Secrets()
 	case apiclient.FieldCreatedAt:
 		return m.CreatedAt()
 	}
@@ -547,6 +709,12 @@ func (m *APIClientMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldEnabled(ctx)
 	case apiclient.FieldNetworks:
 		return m.OldNetworks(ctx)
+	case apiclient.FieldJwksURL:
+		return m.OldJwksURL(ctx)
+	case apiclient.FieldJwks:
+		return m.OldJwks(ctx)
+	case apiclient.FieldSecrets:
+		return m.OldSecrets(ctx)
 	case apiclient.FieldCreatedAt:
 		return m.OldCreatedAt(ctx)
 	}
@@ -593,6 +761,27 @@ func (m *APIClientMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetNetworks(v)
 		return nil
+	case apiclient.FieldJwksURL:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetJwksURL(v)
+		return nil
+	case apiclient.FieldJwks:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetJwks(v)
+		return nil
+	case apiclient.FieldSecrets:
+		v, ok := value.([]domain.ClientSecret)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSecrets(v)
+		return nil
 	case apiclient.FieldCreatedAt:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -629,7 +818,11 @@ func (m *APIClientMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *APIClientMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(apiclient.FieldSecrets) {
+		fields = append(fields, apiclient.FieldSecrets)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -642,6 +835,11 @@ func (m *APIClientMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *APIClientMutation) ClearField(name string) error {
+	switch name {
+	case apiclient.FieldSecrets:
+		m.ClearSecrets()
+		return nil
+	}
 	return fmt.Errorf("unknown APIClient nullable field %s", name)
 }
 
@@ -663,6 +861,15 @@ func (m *APIClientMutation) ResetField(name string) error {
 		return nil
 	case apiclient.FieldNetworks:
 		m.ResetNetworks()
+		return nil
+	case apiclient.FieldJwksURL:
+		m.ResetJwksURL()
+		return nil
+	case apiclient.FieldJwks:
+		m.ResetJwks()
+		return nil
+	case apiclient.FieldSecrets:
+		m.ResetSecrets()
 		return nil
 	case apiclient.FieldCreatedAt:
 		m.ResetCreatedAt()
@@ -2437,6 +2644,577 @@ func (m *AuditRecordMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *AuditRecordMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown AuditRecord edge %s", name)
+}
+
+// ClientActivityMutation represents an operation that mutates the ClientActivity nodes in the graph.
+type ClientActivityMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *string
+	last_used     *time.Time
+	last_from     *string
+	failures      *int
+	addfailures   *int
+	last_failed   *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*ClientActivity, error)
+	predicates    []predicate.ClientActivity
+}
+
+var _ ent.Mutation = (*ClientActivityMutation)(nil)
+
+// clientactivityOption allows management of the mutation configuration using functional options.
+type clientactivityOption func(*ClientActivityMutation)
+
+// newClientActivityMutation creates new mutation for the ClientActivity entity.
+func newClientActivityMutation(c config, op Op, opts ...clientactivityOption) *ClientActivityMutation {
+	m := &ClientActivityMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeClientActivity,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withClientActivityID sets the ID field of the mutation.
+func withClientActivityID(id string) clientactivityOption {
+	return func(m *ClientActivityMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ClientActivity
+		)
+		m.oldValue = func(ctx context.Context) (*ClientActivity, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ClientActivity.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withClientActivity sets the old ClientActivity of the mutation.
+func withClientActivity(node *ClientActivity) clientactivityOption {
+	return func(m *ClientActivityMutation) {
+		m.oldValue = func(context.Context) (*ClientActivity, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ClientActivityMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ClientActivityMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ClientActivity entities.
+func (m *ClientActivityMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ClientActivityMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ClientActivityMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ClientActivity.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetLastUsed sets the "last_used" field.
+func (m *ClientActivityMutation) SetLastUsed(t time.Time) {
+	m.last_used = &t
+}
+
+// LastUsed returns the value of the "last_used" field in the mutation.
+func (m *ClientActivityMutation) LastUsed() (r time.Time, exists bool) {
+	v := m.last_used
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastUsed returns the old "last_used" field's value of the ClientActivity entity.
+// If the ClientActivity object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClientActivityMutation) OldLastUsed(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastUsed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastUsed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastUsed: %w", err)
+	}
+	return oldValue.LastUsed, nil
+}
+
+// ClearLastUsed clears the value of the "last_used" field.
+func (m *ClientActivityMutation) ClearLastUsed() {
+	m.last_used = nil
+	m.clearedFields[clientactivity.FieldLastUsed] = struct{}{}
+}
+
+// LastUsedCleared returns if the "last_used" field was cleared in this mutation.
+func (m *ClientActivityMutation) LastUsedCleared() bool {
+	_, ok := m.clearedFields[clientactivity.FieldLastUsed]
+	return ok
+}
+
+// ResetLastUsed resets all changes to the "last_used" field.
+func (m *ClientActivityMutation) ResetLastUsed() {
+	m.last_used = nil
+	delete(m.clearedFields, clientactivity.FieldLastUsed)
+}
+
+// SetLastFrom sets the "last_from" field.
+func (m *ClientActivityMutation) SetLastFrom(s string) {
+	m.last_from = &s
+}
+
+// LastFrom returns the value of the "last_from" field in the mutation.
+func (m *ClientActivityMutation) LastFrom() (r string, exists bool) {
+	v := m.last_from
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastFrom returns the old "last_from" field's value of the ClientActivity entity.
+// If the ClientActivity object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClientActivityMutation) OldLastFrom(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastFrom is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastFrom requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastFrom: %w", err)
+	}
+	return oldValue.LastFrom, nil
+}
+
+// ResetLastFrom resets all changes to the "last_from" field.
+func (m *ClientActivityMutation) ResetLastFrom() {
+	m.last_from = nil
+}
+
+// SetFailures sets the "failures" field.
+func (m *ClientActivityMutation) SetFailures(i int) {
+	m.failures = &i
+	m.addfailures = nil
+}
+
+// Failures returns the value of the "failures" field in the mutation.
+func (m *ClientActivityMutation) Failures() (r int, exists bool) {
+	v := m.failures
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFailures returns the old "failures" field's value of the ClientActivity entity.
+// If the ClientActivity object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClientActivityMutation) OldFailures(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFailures is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFailures requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFailures: %w", err)
+	}
+	return oldValue.Failures, nil
+}
+
+// AddFailures adds i to the "failures" field.
+func (m *ClientActivityMutation) AddFailures(i int) {
+	if m.addfailures != nil {
+		*m.addfailures += i
+	} else {
+		m.addfailures = &i
+	}
+}
+
+// AddedFailures returns the value that was added to the "failures" field in this mutation.
+func (m *ClientActivityMutation) AddedFailures() (r int, exists bool) {
+	v := m.addfailures
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFailures resets all changes to the "failures" field.
+func (m *ClientActivityMutation) ResetFailures() {
+	m.failures = nil
+	m.addfailures = nil
+}
+
+// SetLastFailed sets the "last_failed" field.
+func (m *ClientActivityMutation) SetLastFailed(t time.Time) {
+	m.last_failed = &t
+}
+
+// LastFailed returns the value of the "last_failed" field in the mutation.
+func (m *ClientActivityMutation) LastFailed() (r time.Time, exists bool) {
+	v := m.last_failed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastFailed returns the old "last_failed" field's value of the ClientActivity entity.
+// If the ClientActivity object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClientActivityMutation) OldLastFailed(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastFailed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastFailed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastFailed: %w", err)
+	}
+	return oldValue.LastFailed, nil
+}
+
+// ClearLastFailed clears the value of the "last_failed" field.
+func (m *ClientActivityMutation) ClearLastFailed() {
+	m.last_failed = nil
+	m.clearedFields[clientactivity.FieldLastFailed] = struct{}{}
+}
+
+// LastFailedCleared returns if the "last_failed" field was cleared in this mutation.
+func (m *ClientActivityMutation) LastFailedCleared() bool {
+	_, ok := m.clearedFields[clientactivity.FieldLastFailed]
+	return ok
+}
+
+// ResetLastFailed resets all changes to the "last_failed" field.
+func (m *ClientActivityMutation) ResetLastFailed() {
+	m.last_failed = nil
+	delete(m.clearedFields, clientactivity.FieldLastFailed)
+}
+
+// Where appends a list predicates to the ClientActivityMutation builder.
+func (m *ClientActivityMutation) Where(ps ...predicate.ClientActivity) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ClientActivityMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ClientActivityMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ClientActivity, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ClientActivityMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ClientActivityMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ClientActivity).
+func (m *ClientActivityMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ClientActivityMutation) Fields() []string {
+	fields := make([]string, 0, 4)
+	if m.last_used != nil {
+		fields = append(fields, clientactivity.FieldLastUsed)
+	}
+	if m.last_from != nil {
+		fields = append(fields, clientactivity.FieldLastFrom)
+	}
+	if m.failures != nil {
+		fields = append(fields, clientactivity.FieldFailures)
+	}
+	if m.last_failed != nil {
+		fields = append(fields, clientactivity.FieldLastFailed)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ClientActivityMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case clientactivity.FieldLastUsed:
+		return m.LastUsed()
+	case clientactivity.FieldLastFrom:
+		return m.LastFrom()
+	case clientactivity.FieldFailures:
+		return m.Failures()
+	case clientactivity.FieldLastFailed:
+		return m.LastFailed()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ClientActivityMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case clientactivity.FieldLastUsed:
+		return m.OldLastUsed(ctx)
+	case clientactivity.FieldLastFrom:
+		return m.OldLastFrom(ctx)
+	case clientactivity.FieldFailures:
+		return m.OldFailures(ctx)
+	case clientactivity.FieldLastFailed:
+		return m.OldLastFailed(ctx)
+	}
+	return nil, fmt.Errorf("unknown ClientActivity field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ClientActivityMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case clientactivity.FieldLastUsed:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastUsed(v)
+		return nil
+	case clientactivity.FieldLastFrom:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastFrom(v)
+		return nil
+	case clientactivity.FieldFailures:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFailures(v)
+		return nil
+	case clientactivity.FieldLastFailed:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastFailed(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ClientActivity field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ClientActivityMutation) AddedFields() []string {
+	var fields []string
+	if m.addfailures != nil {
+		fields = append(fields, clientactivity.FieldFailures)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ClientActivityMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case clientactivity.FieldFailures:
+		return m.AddedFailures()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ClientActivityMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case clientactivity.FieldFailures:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFailures(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ClientActivity numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ClientActivityMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(clientactivity.FieldLastUsed) {
+		fields = append(fields, clientactivity.FieldLastUsed)
+	}
+	if m.FieldCleared(clientactivity.FieldLastFailed) {
+		fields = append(fields, clientactivity.FieldLastFailed)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ClientActivityMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ClientActivityMutation) ClearField(name string) error {
+	switch name {
+	case clientactivity.FieldLastUsed:
+		m.ClearLastUsed()
+		return nil
+	case clientactivity.FieldLastFailed:
+		m.ClearLastFailed()
+		return nil
+	}
+	return fmt.Errorf("unknown ClientActivity nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ClientActivityMutation) ResetField(name string) error {
+	switch name {
+	case clientactivity.FieldLastUsed:
+		m.ResetLastUsed()
+		return nil
+	case clientactivity.FieldLastFrom:
+		m.ResetLastFrom()
+		return nil
+	case clientactivity.FieldFailures:
+		m.ResetFailures()
+		return nil
+	case clientactivity.FieldLastFailed:
+		m.ResetLastFailed()
+		return nil
+	}
+	return fmt.Errorf("unknown ClientActivity field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ClientActivityMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ClientActivityMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ClientActivityMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ClientActivityMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ClientActivityMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ClientActivityMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ClientActivityMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown ClientActivity unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ClientActivityMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown ClientActivity edge %s", name)
 }
 
 // ContractMutation represents an operation that mutates the Contract nodes in the graph.
@@ -10606,6 +11384,374 @@ func (m *PreferenceMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Preference edge %s", name)
 }
 
+// RateLimitMutation represents an operation that mutates the RateLimit nodes in the graph.
+type RateLimitMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *string
+	fresh         *int64
+	addfresh      *int64
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*RateLimit, error)
+	predicates    []predicate.RateLimit
+}
+
+var _ ent.Mutation = (*RateLimitMutation)(nil)
+
+// ratelimitOption allows management of the mutation configuration using functional options.
+type ratelimitOption func(*RateLimitMutation)
+
+// newRateLimitMutation creates new mutation for the RateLimit entity.
+func newRateLimitMutation(c config, op Op, opts ...ratelimitOption) *RateLimitMutation {
+	m := &RateLimitMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeRateLimit,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withRateLimitID sets the ID field of the mutation.
+func withRateLimitID(id string) ratelimitOption {
+	return func(m *RateLimitMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *RateLimit
+		)
+		m.oldValue = func(ctx context.Context) (*RateLimit, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().RateLimit.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withRateLimit sets the old RateLimit of the mutation.
+func withRateLimit(node *RateLimit) ratelimitOption {
+	return func(m *RateLimitMutation) {
+		m.oldValue = func(context.Context) (*RateLimit, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m RateLimitMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m RateLimitMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of RateLimit entities.
+func (m *RateLimitMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *RateLimitMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *RateLimitMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().RateLimit.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetFresh sets the "fresh" field.
+func (m *RateLimitMutation) SetFresh(i int64) {
+	m.fresh = &i
+	m.addfresh = nil
+}
+
+// Fresh returns the value of the "fresh" field in the mutation.
+func (m *RateLimitMutation) Fresh() (r int64, exists bool) {
+	v := m.fresh
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFresh returns the old "fresh" field's value of the RateLimit entity.
+// If the RateLimit object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RateLimitMutation) OldFresh(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFresh is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFresh requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFresh: %w", err)
+	}
+	return oldValue.Fresh, nil
+}
+
+// AddFresh adds i to the "fresh" field.
+func (m *RateLimitMutation) AddFresh(i int64) {
+	if m.addfresh != nil {
+		*m.addfresh += i
+	} else {
+		m.addfresh = &i
+	}
+}
+
+// AddedFresh returns the value that was added to the "fresh" field in this mutation.
+func (m *RateLimitMutation) AddedFresh() (r int64, exists bool) {
+	v := m.addfresh
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFresh resets all changes to the "fresh" field.
+func (m *RateLimitMutation) ResetFresh() {
+	m.fresh = nil
+	m.addfresh = nil
+}
+
+// Where appends a list predicates to the RateLimitMutation builder.
+func (m *RateLimitMutation) Where(ps ...predicate.RateLimit) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the RateLimitMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *RateLimitMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.RateLimit, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *RateLimitMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *RateLimitMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (RateLimit).
+func (m *RateLimitMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *RateLimitMutation) Fields() []string {
+	fields := make([]string, 0, 1)
+	if m.fresh != nil {
+		fields = append(fields, ratelimit.FieldFresh)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *RateLimitMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case ratelimit.FieldFresh:
+		return m.Fresh()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *RateLimitMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case ratelimit.FieldFresh:
+		return m.OldFresh(ctx)
+	}
+	return nil, fmt.Errorf("unknown RateLimit field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RateLimitMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case ratelimit.FieldFresh:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFresh(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RateLimit field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *RateLimitMutation) AddedFields() []string {
+	var fields []string
+	if m.addfresh != nil {
+		fields = append(fields, ratelimit.FieldFresh)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *RateLimitMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case ratelimit.FieldFresh:
+		return m.AddedFresh()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RateLimitMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case ratelimit.FieldFresh:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFresh(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RateLimit numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *RateLimitMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *RateLimitMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *RateLimitMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown RateLimit nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *RateLimitMutation) ResetField(name string) error {
+	switch name {
+	case ratelimit.FieldFresh:
+		m.ResetFresh()
+		return nil
+	}
+	return fmt.Errorf("unknown RateLimit field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *RateLimitMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *RateLimitMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *RateLimitMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *RateLimitMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *RateLimitMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *RateLimitMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *RateLimitMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown RateLimit unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *RateLimitMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown RateLimit edge %s", name)
+}
+
 // SecretMutation represents an operation that mutates the Secret nodes in the graph.
 type SecretMutation struct {
 	config
@@ -11498,4 +12644,372 @@ func (m *SponsorMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown Sponsor edge %s", name)
+}
+
+// UsedAssertionMutation represents an operation that mutates the UsedAssertion nodes in the graph.
+type UsedAssertionMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *string
+	until         *int64
+	adduntil      *int64
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*UsedAssertion, error)
+	predicates    []predicate.UsedAssertion
+}
+
+var _ ent.Mutation = (*UsedAssertionMutation)(nil)
+
+// usedassertionOption allows management of the mutation configuration using functional options.
+type usedassertionOption func(*UsedAssertionMutation)
+
+// newUsedAssertionMutation creates new mutation for the UsedAssertion entity.
+func newUsedAssertionMutation(c config, op Op, opts ...usedassertionOption) *UsedAssertionMutation {
+	m := &UsedAssertionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeUsedAssertion,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withUsedAssertionID sets the ID field of the mutation.
+func withUsedAssertionID(id string) usedassertionOption {
+	return func(m *UsedAssertionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *UsedAssertion
+		)
+		m.oldValue = func(ctx context.Context) (*UsedAssertion, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().UsedAssertion.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withUsedAssertion sets the old UsedAssertion of the mutation.
+func withUsedAssertion(node *UsedAssertion) usedassertionOption {
+	return func(m *UsedAssertionMutation) {
+		m.oldValue = func(context.Context) (*UsedAssertion, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m UsedAssertionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m UsedAssertionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of UsedAssertion entities.
+func (m *UsedAssertionMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *UsedAssertionMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *UsedAssertionMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().UsedAssertion.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetUntil sets the "until" field.
+func (m *UsedAssertionMutation) SetUntil(i int64) {
+	m.until = &i
+	m.adduntil = nil
+}
+
+// Until returns the value of the "until" field in the mutation.
+func (m *UsedAssertionMutation) Until() (r int64, exists bool) {
+	v := m.until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUntil returns the old "until" field's value of the UsedAssertion entity.
+// If the UsedAssertion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UsedAssertionMutation) OldUntil(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUntil: %w", err)
+	}
+	return oldValue.Until, nil
+}
+
+// AddUntil adds i to the "until" field.
+func (m *UsedAssertionMutation) AddUntil(i int64) {
+	if m.adduntil != nil {
+		*m.adduntil += i
+	} else {
+		m.adduntil = &i
+	}
+}
+
+// AddedUntil returns the value that was added to the "until" field in this mutation.
+func (m *UsedAssertionMutation) AddedUntil() (r int64, exists bool) {
+	v := m.adduntil
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetUntil resets all changes to the "until" field.
+func (m *UsedAssertionMutation) ResetUntil() {
+	m.until = nil
+	m.adduntil = nil
+}
+
+// Where appends a list predicates to the UsedAssertionMutation builder.
+func (m *UsedAssertionMutation) Where(ps ...predicate.UsedAssertion) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the UsedAssertionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *UsedAssertionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.UsedAssertion, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *UsedAssertionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *UsedAssertionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (UsedAssertion).
+func (m *UsedAssertionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *UsedAssertionMutation) Fields() []string {
+	fields := make([]string, 0, 1)
+	if m.until != nil {
+		fields = append(fields, usedassertion.FieldUntil)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *UsedAssertionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case usedassertion.FieldUntil:
+		return m.Until()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *UsedAssertionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case usedassertion.FieldUntil:
+		return m.OldUntil(ctx)
+	}
+	return nil, fmt.Errorf("unknown UsedAssertion field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *UsedAssertionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case usedassertion.FieldUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUntil(v)
+		return nil
+	}
+	return fmt.Errorf("unknown UsedAssertion field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *UsedAssertionMutation) AddedFields() []string {
+	var fields []string
+	if m.adduntil != nil {
+		fields = append(fields, usedassertion.FieldUntil)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *UsedAssertionMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case usedassertion.FieldUntil:
+		return m.AddedUntil()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *UsedAssertionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case usedassertion.FieldUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUntil(v)
+		return nil
+	}
+	return fmt.Errorf("unknown UsedAssertion numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *UsedAssertionMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *UsedAssertionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *UsedAssertionMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown UsedAssertion nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *UsedAssertionMutation) ResetField(name string) error {
+	switch name {
+	case usedassertion.FieldUntil:
+		m.ResetUntil()
+		return nil
+	}
+	return fmt.Errorf("unknown UsedAssertion field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *UsedAssertionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *UsedAssertionMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *UsedAssertionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *UsedAssertionMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *UsedAssertionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *UsedAssertionMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *UsedAssertionMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown UsedAssertion unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *UsedAssertionMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown UsedAssertion edge %s", name)
 }

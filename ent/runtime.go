@@ -3,6 +3,8 @@
 package ent
 
 import (
+	"cms.gov/ab2d/ent/apiclient"
+	"cms.gov/ab2d/ent/clientactivity"
 	"cms.gov/ab2d/ent/download"
 	"cms.gov/ab2d/ent/exportjob"
 	"cms.gov/ab2d/ent/partition"
@@ -14,6 +16,26 @@ import (
 // (default values, validators, hooks and policies) and stitches it
 // to their package variables.
 func init() {
+	apiclientFields := schema.APIClient{}.Fields()
+	_ = apiclientFields
+	// apiclientDescJwksURL is the schema descriptor for jwks_url field.
+	apiclientDescJwksURL := apiclientFields[6].Descriptor()
+	// apiclient.DefaultJwksURL holds the default value on creation for the jwks_url field.
+	apiclient.DefaultJwksURL = apiclientDescJwksURL.Default.(string)
+	// apiclientDescJwks is the schema descriptor for jwks field.
+	apiclientDescJwks := apiclientFields[7].Descriptor()
+	// apiclient.DefaultJwks holds the default value on creation for the jwks field.
+	apiclient.DefaultJwks = apiclientDescJwks.Default.(string)
+	clientactivityFields := schema.ClientActivity{}.Fields()
+	_ = clientactivityFields
+	// clientactivityDescLastFrom is the schema descriptor for last_from field.
+	clientactivityDescLastFrom := clientactivityFields[2].Descriptor()
+	// clientactivity.DefaultLastFrom holds the default value on creation for the last_from field.
+	clientactivity.DefaultLastFrom = clientactivityDescLastFrom.Default.(string)
+	// clientactivityDescFailures is the schema descriptor for failures field.
+	clientactivityDescFailures := clientactivityFields[3].Descriptor()
+	// clientactivity.DefaultFailures holds the default value on creation for the failures field.
+	clientactivity.DefaultFailures = clientactivityDescFailures.Default.(int)
 	downloadFields := schema.Download{}.Fields()
 	_ = downloadFields
 	// downloadDescFetches is the schema descriptor for fetches field.

@@ -20,6 +20,8 @@ type Tx struct {
 	AttestationEvent *AttestationEventClient
 	// AuditRecord is the client for interacting with the AuditRecord builders.
 	AuditRecord *AuditRecordClient
+	// ClientActivity is the client for interacting with the ClientActivity builders.
+	ClientActivity *ClientActivityClient
 	// Contract is the client for interacting with the Contract builders.
 	Contract *ContractClient
 	// Coverage is the client for interacting with the Coverage builders.
@@ -40,10 +42,14 @@ type Tx struct {
 	Poll *PollClient
 	// Preference is the client for interacting with the Preference builders.
 	Preference *PreferenceClient
+	// RateLimit is the client for interacting with the RateLimit builders.
+	RateLimit *RateLimitClient
 	// Secret is the client for interacting with the Secret builders.
 	Secret *SecretClient
 	// Sponsor is the client for interacting with the Sponsor builders.
 	Sponsor *SponsorClient
+	// UsedAssertion is the client for interacting with the UsedAssertion builders.
+	UsedAssertion *UsedAssertionClient
 
 	// lazily loaded.
 	client     *Client
@@ -178,6 +184,7 @@ func (tx *Tx) init() {
 	tx.APIClient = NewAPIClientClient(tx.config)
 	tx.AttestationEvent = NewAttestationEventClient(tx.config)
 	tx.AuditRecord = NewAuditRecordClient(tx.config)
+	tx.ClientActivity = NewClientActivityClient(tx.config)
 	tx.Contract = NewContractClient(tx.config)
 	tx.Coverage = NewCoverageClient(tx.config)
 	tx.Download = NewDownloadClient(tx.config)
@@ -188,8 +195,10 @@ func (tx *Tx) init() {
 	tx.Partition = NewPartitionClient(tx.config)
 	tx.Poll = NewPollClient(tx.config)
 	tx.Preference = NewPreferenceClient(tx.config)
+	tx.RateLimit = NewRateLimitClient(tx.config)
 	tx.Secret = NewSecretClient(tx.config)
 	tx.Sponsor = NewSponsorClient(tx.config)
+	tx.UsedAssertion = NewUsedAssertionClient(tx.config)
 }
 
 // txDriver wraps the given dialect.Tx with a nop dialect.Driver implementation.

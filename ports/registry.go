@@ -2,6 +2,8 @@ package ports
 
 import (
 	"context"
+	"net/netip"
+	"time"
 
 	"cms.gov/ab2d/domain"
 )
@@ -26,14 +28,32 @@ type Contracts interface {
 	List(ctx context.Context) ([]domain.Contract, error)
 }
 
-// Clients holds the sponsors' API clients. It never holds a secret.
+// Clients holds the sponsors' API clients. It never holds a secret, only hashes.
 type Clients interface {
 	// Put adds or replaces the client. Its sponsor and contracts must exist.
 	Put(ctx context.Context, c domain.Client) error
 	// Get returns the client, or not_found.
 	Get(ctx context.Context, id domain.ClientID) (domain.Client, error)
+	// Update loads the client so that no other unit of work can change it before
+	// this one ends, lets change have it, and keeps the result unless change
+	// returns an error, which is passed on. It returns not_found for no client.
+	Update(ctx context.Context, id domain.ClientID, change func(*domain.Client) error) error
 	// List returns all clients by id.
 	List(ctx context.Context) ([]domain.Client, error)
+}
+
+// ClientActivity holds when clients were let in and when not. It is beside the
+// clients themselves, since it changes with every token. Whoever writes to it
+// has seen that the client exists.
+type ClientActivity interface {
+	// Of returns what is known of the clients. Those of which nothing is known
+	// are not in it.
+	Of(ctx context.Context, ids []domain.ClientID) (map[domain.ClientID]domain.ClientActivity, error)
+	// Used tells that the client was let in, from an address. Failures count
+	// anew from then on.
+	Used(ctx context.Context, id domain.ClientID, at time.Time, from netip.Addr) error
+	// Failed tells that somebody who said to be the client was not let in.
+	Failed(ctx context.Context, id domain.ClientID, at time.Time) error
 }
 
 // Attestations holds the attestation history of contracts. Nothing in it is

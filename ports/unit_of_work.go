@@ -29,6 +29,7 @@ type Tx struct {
 	Sponsors     Sponsors
 	Contracts    Contracts
 	Clients      Clients
+	Activity     ClientActivity
 	Attestations Attestations
 	Preferences  Preferences
 	Audit        Audit

@@ -153,7 +153,7 @@ func contractFromRow(r *ent.Contract) domain.Contract {
 
 func clientFromRow(r *ent.APIClient) domain.Client {
 	return domain.Client{ID: domain.ClientID(r.ID), Sponsor: domain.SponsorID(r.SponsorID), Name: r.Name, Contracts: r.Contracts,
-		Enabled: r.Enabled, Networks: r.Networks, CreatedAt: r.CreatedAt.UTC()}
+		Enabled: r.Enabled, Networks: r.Networks, Keys: domain.ClientKeys{URL: r.JwksURL, Set: r.Jwks}, Secrets: r.Secrets, CreatedAt: r.CreatedAt.UTC()}
 }
 
 func eventFromRow(r *ent.AttestationEvent) domain.AttestationEvent {

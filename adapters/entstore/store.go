@@ -21,7 +21,7 @@ import (
 type QueueFactory func(*sql.Tx) ports.Queue
 
 // Store is the database. It implements ports.UnitOfWork, ports.Coverage,
-// ports.Secrets and ports.AuditLog, and is safe for concurrent use.
+// ports.Secrets, ports.AuditLog, ports.Assertions and ports.Limits, and is safe for concurrent use.
 type Store struct {
 	connection
 	queue  QueueFactory
@@ -33,6 +33,8 @@ var (
 	_ ports.Coverage   = (*Store)(nil)
 	_ ports.Secrets    = (*Store)(nil)
 	_ ports.AuditLog   = (*Store)(nil)
+	_ ports.Assertions = (*Store)(nil)
+	_ ports.Limits     = (*Store)(nil)
 )
 
 // Open opens the database at sqlite:PATH or postgres://..., which the caller
@@ -138,6 +140,7 @@ func (s *Store) within(tx *sql.Tx, readOnly bool) ports.Tx {
 		Sponsors:     sponsors{in},
 		Contracts:    contracts{in},
 		Clients:      clients{in},
+		Activity:     activity{in},
 		Attestations: attestations{in},
 		Preferences:  preferences{in},
 		Audit:        audit{in},

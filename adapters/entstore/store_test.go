@@ -59,6 +59,15 @@ func TestStore(t *testing.T) {
 	}
 }
 
+func TestBounds(t *testing.T) {
+	for name, url := range databases {
+		t.Run(name, func(t *testing.T) {
+			porttest.Assertions(t, func(t *testing.T) ports.Assertions { return open(t, url(t), nil) })
+			porttest.Limits(t, func(t *testing.T) ports.Limits { return open(t, url(t), nil) })
+		})
+	}
+}
+
 // tableQueue is a queue that is a table, in the transaction that it joins.
 type tableQueue struct{ tx *sql.Tx }
 

@@ -43,6 +43,11 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestBounds(t *testing.T) {
+	porttest.Assertions(t, func(*testing.T) ports.Assertions { return &memory.Bounds{} })
+	porttest.Limits(t, func(*testing.T) ports.Limits { return &memory.Bounds{} })
+}
+
 func TestQueue(t *testing.T) {
 	porttest.Queue(t, func(t *testing.T) porttest.QueueHarness {
 		s := memory.NewStore()

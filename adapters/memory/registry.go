@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"net/netip"
 	"slices"
+	"time"
 
 	"cms.gov/ab2d/domain"
 )
@@ -100,8 +102,54 @@ func (s clients) Get(ctx context.Context, id domain.ClientID) (domain.Client, er
 	return get(s.clients, id, "client")
 }
 
+func (s clients) Update(ctx context.Context, id domain.ClientID, change func(*domain.Client) error) error {
+	c, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	c.Contracts, c.Networks, c.Secrets = slices.Clone(c.Contracts), slices.Clone(c.Networks), slices.Clone(c.Secrets)
+	if err := change(&c); err != nil {
+		return err
+	}
+	c.ID = id
+	return s.Put(ctx, c)
+}
+
 func (s clients) List(ctx context.Context) ([]domain.Client, error) {
 	return byKey(s.clients), s.reading(ctx)
+}
+
+// activity implements ports.ClientActivity.
+type activity struct{ *unit }
+
+func (s activity) Of(ctx context.Context, ids []domain.ClientID) (map[domain.ClientID]domain.ClientActivity, error) {
+	found := map[domain.ClientID]domain.ClientActivity{}
+	for _, id := range ids {
+		if a, there := s.activity[id]; there {
+			found[id] = a
+		}
+	}
+	return found, s.reading(ctx)
+}
+
+func (s activity) Used(ctx context.Context, id domain.ClientID, at time.Time, from netip.Addr) error {
+	if err := s.changing(ctx); err != nil {
+		return err
+	}
+	a := s.activity[id]
+	a.LastUsed, a.LastFrom, a.Failures = at, from, 0
+	s.activity[id] = a
+	return nil
+}
+
+func (s activity) Failed(ctx context.Context, id domain.ClientID, at time.Time) error {
+	if err := s.changing(ctx); err != nil {
+		return err
+	}
+	a := s.activity[id]
+	a.Failures, a.LastFailed = a.Failures+1, at
+	s.activity[id] = a
+	return nil
 }
 
 // attestations implements ports.Attestations.

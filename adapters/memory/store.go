@@ -47,6 +47,7 @@ func NewStoreAt(now func() time.Time) *Store {
 		sponsors:   map[domain.SponsorID]domain.Sponsor{},
 		contracts:  map[domain.ContractNumber]domain.Contract{},
 		clients:    map[domain.ClientID]domain.Client{},
+		activity:   map[domain.ClientID]domain.ClientActivity{},
 	}}
 }
 
@@ -61,6 +62,7 @@ type state struct {
 	sponsors   map[domain.SponsorID]domain.Sponsor
 	contracts  map[domain.ContractNumber]domain.Contract
 	clients    map[domain.ClientID]domain.Client
+	activity   map[domain.ClientID]domain.ClientActivity
 	events     []domain.AttestationEvent
 	records    []domain.AuditRecord
 	stated     []domain.Preference
@@ -76,6 +78,7 @@ func (s state) copy() state {
 	s.sponsors = maps.Clone(s.sponsors)
 	s.contracts = maps.Clone(s.contracts)
 	s.clients = maps.Clone(s.clients)
+	s.activity = maps.Clone(s.activity)
 	s.events = slices.Clip(s.events)
 	s.records = slices.Clip(s.records)
 	s.stated = slices.Clip(s.stated)
@@ -143,6 +146,7 @@ func (s *unit) ports() ports.Tx {
 		Sponsors:     sponsors{s},
 		Contracts:    contracts{s},
 		Clients:      clients{s},
+		Activity:     activity{s},
 		Attestations: attestations{s},
 		Preferences:  preferences{s},
 		Audit:        audit{s},

@@ -22,6 +22,12 @@ const (
 	FieldEnabled = "enabled"
 	// FieldNetworks holds the string denoting the networks field in the database.
 	FieldNetworks = "networks"
+	// FieldJwksURL holds the string denoting the jwks_url field in the database.
+	FieldJwksURL = "jwks_url"
+	// FieldJwks holds the string denoting the jwks field in the database.
+	FieldJwks = "jwks"
+	// FieldSecrets holds the string denoting the secrets field in the database.
+	FieldSecrets = "secrets"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
 	// EdgeSponsor holds the string denoting the sponsor edge name in mutations.
@@ -45,6 +51,9 @@ var Columns = []string{
 	FieldContracts,
 	FieldEnabled,
 	FieldNetworks,
+	FieldJwksURL,
+	FieldJwks,
+	FieldSecrets,
 	FieldCreatedAt,
 }
 
@@ -57,6 +66,13 @@ func ValidColumn(column string) bool {
 	}
 	return false
 }
+
+var (
+	// DefaultJwksURL holds the default value on creation for the "jwks_url" field.
+	DefaultJwksURL string
+	// DefaultJwks holds the default value on creation for the "jwks" field.
+	DefaultJwks string
+)
 
 // OrderOption defines the ordering options for the APIClient queries.
 type OrderOption func(*sql.Selector)
@@ -79,6 +95,16 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 // ByEnabled orders the results by the enabled field.
 func ByEnabled(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEnabled, opts...).ToFunc()
+}
+
+// ByJwksURL orders the results by the jwks_url field.
+func ByJwksURL(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldJwksURL, opts...).ToFunc()
+}
+
+// ByJwks orders the results by the jwks field.
+func ByJwks(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldJwks, opts...).ToFunc()
 }
 
 // ByCreatedAt orders the results by the created_at field.

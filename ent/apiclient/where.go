@@ -80,6 +80,16 @@ func Enabled(v bool) predicate.APIClient {
 	return predicate.APIClient(sql.FieldEQ(FieldEnabled, v))
 }
 
+// JwksURL applies equality check predicate on the "jwks_url" field. It's identical to JwksURLEQ.
+func JwksURL(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldEQ(FieldJwksURL, v))
+}
+
+// Jwks applies equality check predicate on the "jwks" field. It's identical to JwksEQ.
+func Jwks(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldEQ(FieldJwks, v))
+}
+
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
 func CreatedAt(v time.Time) predicate.APIClient {
 	return predicate.APIClient(sql.FieldEQ(FieldCreatedAt, v))
@@ -223,6 +233,146 @@ func EnabledEQ(v bool) predicate.APIClient {
 // EnabledNEQ applies the NEQ predicate on the "enabled" field.
 func EnabledNEQ(v bool) predicate.APIClient {
 	return predicate.APIClient(sql.FieldNEQ(FieldEnabled, v))
+}
+
+// JwksURLEQ applies the EQ predicate on the "jwks_url" field.
+func JwksURLEQ(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldEQ(FieldJwksURL, v))
+}
+
+// JwksURLNEQ applies the NEQ predicate on the "jwks_url" field.
+func JwksURLNEQ(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldNEQ(FieldJwksURL, v))
+}
+
+// JwksURLIn applies the In predicate on the "jwks_url" field.
+func JwksURLIn(vs ...string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldIn(FieldJwksURL, vs...))
+}
+
+// JwksURLNotIn applies the NotIn predicate on the "jwks_url" field.
+func JwksURLNotIn(vs ...string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldNotIn(FieldJwksURL, vs...))
+}
+
+// JwksURLGT applies the GT predicate on the "jwks_url" field.
+func JwksURLGT(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldGT(FieldJwksURL, v))
+}
+
+// JwksURLGTE applies the GTE predicate on the "jwks_url" field.
+func JwksURLGTE(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldGTE(FieldJwksURL, v))
+}
+
+// JwksURLLT applies the LT predicate on the "jwks_url" field.
+func JwksURLLT(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldLT(FieldJwksURL, v))
+}
+
+// JwksURLLTE applies the LTE predicate on the "jwks_url" field.
+func JwksURLLTE(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldLTE(FieldJwksURL, v))
+}
+
+// JwksURLContains applies the Contains predicate on the "jwks_url" field.
+func JwksURLContains(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldContains(FieldJwksURL, v))
+}
+
+// JwksURLHasPrefix applies the HasPrefix predicate on the "jwks_url" field.
+func JwksURLHasPrefix(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldHasPrefix(FieldJwksURL, v))
+}
+
+// JwksURLHasSuffix applies the HasSuffix predicate on the "jwks_url" field.
+func JwksURLHasSuffix(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldHasSuffix(FieldJwksURL, v))
+}
+
+// JwksURLEqualFold applies the EqualFold predicate on the "jwks_url" field.
+func JwksURLEqualFold(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldEqualFold(FieldJwksURL, v))
+}
+
+// JwksURLContainsFold applies the ContainsFold predicate on the "jwks_url" field.
+func JwksURLContainsFold(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldContainsFold(FieldJwksURL, v))
+}
+
+// JwksEQ applies the EQ predicate on the "jwks" field.
+func JwksEQ(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldEQ(FieldJwks, v))
+}
+
+// JwksNEQ applies the NEQ predicate on the "jwks" field.
+func JwksNEQ(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldNEQ(FieldJwks, v))
+}
+
+// JwksIn applies the In predicate on the "jwks" field.
+func JwksIn(vs ...string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldIn(FieldJwks, vs...))
+}
+
+// JwksNotIn applies the NotIn predicate on the "jwks" field.
+func JwksNotIn(vs ...string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldNotIn(FieldJwks, vs...))
+}
+
+// JwksGT applies the GT predicate on the "jwks" field.
+func JwksGT(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldGT(FieldJwks, v))
+}
+
+// JwksGTE applies the GTE predicate on the "jwks" field.
+func JwksGTE(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldGTE(FieldJwks, v))
+}
+
+// JwksLT applies the LT predicate on the "jwks" field.
+func JwksLT(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldLT(FieldJwks, v))
+}
+
+// JwksLTE applies the LTE predicate on the "jwks" field.
+func JwksLTE(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldLTE(FieldJwks, v))
+}
+
+// JwksContains applies the Contains predicate on the "jwks" field.
+func JwksContains(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldContains(FieldJwks, v))
+}
+
+// JwksHasPrefix applies the HasPrefix predicate on the "jwks" field.
+func JwksHasPrefix(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldHasPrefix(FieldJwks, v))
+}
+
+// JwksHasSuffix applies the HasSuffix predicate on the "jwks" field.
+func JwksHasSuffix(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldHasSuffix(FieldJwks, v))
+}
+
+// JwksEqualFold applies the EqualFold predicate on the "jwks" field.
+func JwksEqualFold(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldEqualFold(FieldJwks, v))
+}
+
+// JwksContainsFold applies the ContainsFold predicate on the "jwks" field.
+func JwksContainsFold(v string) predicate.APIClient {
+	return predicate.APIClient(sql.FieldContainsFold(FieldJwks, v))
+}
+
+// SecretsIsNil applies the IsNil predicate on the "secrets" field.
+func SecretsIsNil() predicate.APIClient {
+	return predicate.APIClient(sql.FieldIsNull(FieldSecrets))
+}
+
+// SecretsNotNil applies the NotNil predicate on the "secrets" field.
+func SecretsNotNil() predicate.APIClient {
+	return predicate.APIClient(sql.FieldNotNull(FieldSecrets))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.

@@ -16,6 +16,9 @@ var (
 		{Name: "contracts", Type: field.TypeJSON},
 		{Name: "enabled", Type: field.TypeBool},
 		{Name: "networks", Type: field.TypeJSON},
+		{Name: "jwks_url", Type: field.TypeString, Default: ""},
+		{Name: "jwks", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "secrets", Type: field.TypeJSON, Nullable: true},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "sponsor_id", Type: field.TypeString},
 	}
@@ -27,7 +30,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "api_clients_sponsors_clients",
-				Columns:    []*schema.Column{APIClientsColumns[6]},
+				Columns:    []*schema.Column{APIClientsColumns[9]},
 				RefColumns: []*schema.Column{SponsorsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -96,6 +99,20 @@ var (
 				Columns: []*schema.Column{AuditRecordsColumns[5], AuditRecordsColumns[1]},
 			},
 		},
+	}
+	// ClientActivitiesColumns holds the columns for the "client_activities" table.
+	ClientActivitiesColumns = []*schema.Column{
+		{Name: "client_id", Type: field.TypeString},
+		{Name: "last_used", Type: field.TypeTime, Nullable: true},
+		{Name: "last_from", Type: field.TypeString, Default: ""},
+		{Name: "failures", Type: field.TypeInt, Default: 0},
+		{Name: "last_failed", Type: field.TypeTime, Nullable: true},
+	}
+	// ClientActivitiesTable holds the schema information for the "client_activities" table.
+	ClientActivitiesTable = &schema.Table{
+		Name:       "client_activities",
+		Columns:    ClientActivitiesColumns,
+		PrimaryKey: []*schema.Column{ClientActivitiesColumns[0]},
 	}
 	// ContractsColumns holds the columns for the "contracts" table.
 	ContractsColumns = []*schema.Column{
@@ -406,6 +423,24 @@ var (
 			},
 		},
 	}
+	// RateLimitsColumns holds the columns for the "rate_limits" table.
+	RateLimitsColumns = []*schema.Column{
+		{Name: "key", Type: field.TypeString},
+		{Name: "fresh", Type: field.TypeInt64},
+	}
+	// RateLimitsTable holds the schema information for the "rate_limits" table.
+	RateLimitsTable = &schema.Table{
+		Name:       "rate_limits",
+		Columns:    RateLimitsColumns,
+		PrimaryKey: []*schema.Column{RateLimitsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "ratelimit_fresh",
+				Unique:  false,
+				Columns: []*schema.Column{RateLimitsColumns[1]},
+			},
+		},
+	}
 	// SecretsColumns holds the columns for the "secrets" table.
 	SecretsColumns = []*schema.Column{
 		{Name: "name", Type: field.TypeString},
@@ -429,11 +464,30 @@ var (
 		Columns:    SponsorsColumns,
 		PrimaryKey: []*schema.Column{SponsorsColumns[0]},
 	}
+	// UsedAssertionsColumns holds the columns for the "used_assertions" table.
+	UsedAssertionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString},
+		{Name: "until", Type: field.TypeInt64},
+	}
+	// UsedAssertionsTable holds the schema information for the "used_assertions" table.
+	UsedAssertionsTable = &schema.Table{
+		Name:       "used_assertions",
+		Columns:    UsedAssertionsColumns,
+		PrimaryKey: []*schema.Column{UsedAssertionsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "usedassertion_until",
+				Unique:  false,
+				Columns: []*schema.Column{UsedAssertionsColumns[1]},
+			},
+		},
+	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		APIClientsTable,
 		AttestationEventsTable,
 		AuditRecordsTable,
+		ClientActivitiesTable,
 		ContractsTable,
 		CoverageTable,
 		DownloadsTable,
@@ -444,8 +498,10 @@ var (
 		PartitionsTable,
 		PollsTable,
 		PreferencesTable,
+		RateLimitsTable,
 		SecretsTable,
 		SponsorsTable,
+		UsedAssertionsTable,
 	}
 )
 

@@ -15,6 +15,9 @@ type AttestationEvent func(*sql.Selector)
 // AuditRecord is the predicate function for auditrecord builders.
 type AuditRecord func(*sql.Selector)
 
+// ClientActivity is the predicate function for clientactivity builders.
+type ClientActivity func(*sql.Selector)
+
 // Contract is the predicate function for contract builders.
 type Contract func(*sql.Selector)
 
@@ -45,8 +48,14 @@ type Poll func(*sql.Selector)
 // Preference is the predicate function for preference builders.
 type Preference func(*sql.Selector)
 
+// RateLimit is the predicate function for ratelimit builders.
+type RateLimit func(*sql.Selector)
+
 // Secret is the predicate function for secret builders.
 type Secret func(*sql.Selector)
 
 // Sponsor is the predicate function for sponsor builders.
 type Sponsor func(*sql.Selector)
+
+// UsedAssertion is the predicate function for usedassertion builders.
+type UsedAssertion func(*sql.Selector)

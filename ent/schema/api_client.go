@@ -10,8 +10,8 @@ import (
 	"cms.gov/ab2d/domain"
 )
 
-// APIClient is one credential of a sponsor. It holds no secret. (Client is a
-// name that the generated code keeps for itself.)
+// APIClient is one credential of a sponsor. It holds no secret, only
+// hashes. (Client is a name that the generated code keeps for itself.)
 type APIClient struct{ ent.Schema }
 
 // Fields of a client.
@@ -23,6 +23,9 @@ func (APIClient) Fields() []ent.Field {
 		field.JSON("contracts", []domain.ContractNumber{}),
 		field.Bool("enabled"),
 		field.JSON("networks", []netip.Prefix{}),
+		field.String("jwks_url").Default(""),
+		field.Text("jwks").Default(""),
+		field.JSON("secrets", []domain.ClientSecret{}).Optional().Sensitive(),
 		field.Time("created_at"),
 	}
 }

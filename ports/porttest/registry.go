@@ -2,6 +2,8 @@ package porttest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/netip"
 	"reflect"
 	"testing"
@@ -18,7 +20,78 @@ func Registry(t *testing.T, create func(t *testing.T) Store) {
 		"lists are in byte order":                  registryOrder,
 		"what is not there is not_found":           registryNotFound,
 		"what belongs to nothing there is refused": registryBelongs,
+		"a client is changed by one at a time":     registryUpdate,
+		"when a client was let in and when not":    registryActivity,
 	})
+}
+
+func registryUpdate(s storeTest) {
+	s.parties()
+	const many = 6
+	for _, err := range atOnce(many, func(i int) error {
+		return s.try(func(ctx context.Context, tx ports.Tx) error {
+			return tx.Clients.Update(ctx, "client", func(c *domain.Client) error {
+				c.Secrets = append(c.Secrets, domain.ClientSecret{ID: fmt.Sprint(i), Hash: []byte{byte(i)}, CreatedAt: instantAt(i)})
+				return nil
+			})
+		})
+	}) {
+		if err != nil {
+			s.Error(err)
+		}
+	}
+	err := s.try(func(ctx context.Context, tx ports.Tx) error {
+		s.refused(tx.Clients.Update(ctx, "none", func(*domain.Client) error { return nil }), domain.NotFound)
+		err := tx.Clients.Update(ctx, "client", func(c *domain.Client) error {
+			c.Name, c.Secrets = "Other", nil
+			return errUndo
+		})
+		if !errors.Is(err, errUndo) {
+			s.Errorf("the error is %v, want that of change", err)
+		}
+		return nil
+	})
+	if err != nil {
+		s.Error(err)
+	}
+	s.view(func(ctx context.Context, tx ports.Tx) error {
+		c, err := tx.Clients.Get(ctx, "client")
+		if len(c.Secrets) != many || c.Name != "A Client" || !c.Enabled || len(c.Contracts) != 2 {
+			s.Errorf("the client is %+v, want one with %d secrets", c, many)
+		}
+		return err
+	})
+}
+
+func registryActivity(s storeTest) {
+	s.parties()
+	from := netip.MustParseAddr("2001:db8::7")
+	activity := func() (found map[domain.ClientID]domain.ClientActivity) {
+		s.view(func(ctx context.Context, tx ports.Tx) (err error) {
+			found, err = tx.Activity.Of(ctx, []domain.ClientID{"client", "none"})
+			return err
+		})
+		return found
+	}
+	if got := activity(); len(got) != 0 {
+		s.Errorf("of new clients there is %v", got)
+	}
+	var want domain.ClientActivity
+	for i, used := range []bool{false, false, true, false, true, false, false, false} {
+		at := instantAt(i)
+		if want.LastFailed, want.Failures = at, want.Failures+1; used {
+			want.LastUsed, want.LastFrom, want.Failures, want.LastFailed = at, from, 0, instantAt(i-1)
+		}
+		s.do(func(ctx context.Context, tx ports.Tx) error {
+			if used {
+				return tx.Activity.Used(ctx, "client", at, from)
+			}
+			return tx.Activity.Failed(ctx, "client", at)
+		})
+		if got := activity(); len(got) != 1 || got["client"] != want {
+			s.Errorf("after %d the activity is %+v, want %+v", i, got, want)
+		}
+	}
 }
 
 func registryPut(s storeTest) {
@@ -26,7 +99,10 @@ func registryPut(s storeTest) {
 		sponsor := domain.Sponsor{ID: "s", Name: "Sponsor", Parent: "Parent"}
 		contract := domain.Contract{Number: "S0001", Name: "Contract", Sponsor: "s"}
 		client := domain.Client{ID: "c", Sponsor: "s", Name: "Client", Contracts: []domain.ContractNumber{"S0001"}, Enabled: true,
-			Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}, CreatedAt: instantAt(1)}
+			Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}, CreatedAt: instantAt(1),
+			Keys: domain.ClientKeys{URL: "https://example.com/jwks.json", Set: `{"keys":[]}`},
+			Secrets: []domain.ClientSecret{{ID: "one", Hash: []byte{1, 0, 255}, CreatedAt: instantAt(1), ExpiresAt: instantAt(3)},
+				{ID: "two", Hash: []byte{2}, CreatedAt: instantAt(2)}}}
 		if n == 2 {
 			sponsor.Name, sponsor.Parent, contract.Name = "Other", "", "Other"
 			client = domain.Client{ID: "c", Sponsor: "s", Name: "Other", CreatedAt: instantAt(2)}
