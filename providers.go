@@ -36,6 +36,7 @@ import (
 	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
+	"cms.gov/ab2d/application/jobs"
 	"cms.gov/ab2d/application/produce"
 	"cms.gov/ab2d/application/retention"
 	"cms.gov/ab2d/application/status"
@@ -310,8 +311,8 @@ func syntheticEnrollees(p *synthetic.Population, n domain.ContractNumber) iter.S
 	}
 }
 
-func provideUseCases(access *access.UseCase, contracts *contracts.UseCase, export *export.UseCase, status *status.UseCase, download *download.UseCase, cancel *cancel.UseCase, _ *telemetry.Telemetry) fiberapi.UseCases {
-	return fiberapi.UseCases{Access: access, Contracts: contracts, Export: export, Status: status, Download: telemetry.NewDownloads(download), Cancel: cancel}
+func provideUseCases(access *access.UseCase, contracts *contracts.UseCase, export *export.UseCase, jobs *jobs.UseCase, status *status.UseCase, download *download.UseCase, cancel *cancel.UseCase, _ *telemetry.Telemetry) fiberapi.UseCases {
+	return fiberapi.UseCases{Access: access, Contracts: contracts, Export: export, Jobs: jobs, Status: status, Download: telemetry.NewDownloads(download), Cancel: cancel}
 }
 
 // provideTelemetry comes before whatever tells what it does.

@@ -19,6 +19,7 @@ import (
 	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
+	"cms.gov/ab2d/application/jobs"
 	"cms.gov/ab2d/application/preferences"
 	"cms.gov/ab2d/application/produce"
 	"cms.gov/ab2d/application/retention"
@@ -46,6 +47,7 @@ var application = wire.NewSet(
 	wire.Struct(new(access.UseCase), "*"),
 	wire.Struct(new(contracts.UseCase), "*"),
 	wire.Struct(new(export.UseCase), "*"), provideExportSettings,
+	wire.Struct(new(jobs.UseCase), "*"),
 	wire.Struct(new(status.UseCase), "*"),
 	wire.Struct(new(download.UseCase), "*"), provideDownloadLimits,
 	wire.Struct(new(cancel.UseCase), "*"),

@@ -19,6 +19,7 @@ import (
 	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
+	"cms.gov/ab2d/application/jobs"
 	"cms.gov/ab2d/application/preferences"
 	"cms.gov/ab2d/application/produce"
 	"cms.gov/ab2d/application/retention"
@@ -77,6 +78,10 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Clock:    system,
 		Settings: settings,
 	}
+	jobsUseCase := &jobs.UseCase{
+		Store: store,
+		Clock: system,
+	}
 	statusUseCase := &status.UseCase{
 		Store: store,
 		Clock: system,
@@ -119,7 +124,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Files: files,
 		Clock: system,
 	}
-	useCases := provideUseCases(useCase, contractsUseCase, exportUseCase, statusUseCase, downloadUseCase, cancelUseCase, telemetry)
+	useCases := provideUseCases(useCase, contractsUseCase, exportUseCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, telemetry)
 	ab2dLinks := provideLinks(cfg, ab2dFileStore)
 	population := providePopulation()
 	seeder := &sandbox.Seeder{
@@ -273,7 +278,7 @@ var adapters = wire.NewSet(
 )
 
 // application is the use cases, which know no platform.
-var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings)
+var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(jobs.UseCase), "*"), wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings)
 
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,

@@ -201,6 +201,15 @@ func (j *ExportJob) ExpiredAt(at time.Time) bool {
 	return j.s.State == Lapsed || j.s.State == Successful && !at.Before(j.s.ExpiresAt)
 }
 
+// StateAt returns the state as it is told at that instant: a job past its time has
+// expired, whether or not anybody has marked it yet.
+func (j *ExportJob) StateAt(at time.Time) JobState {
+	if j.ExpiredAt(at) {
+		return Lapsed
+	}
+	return j.s.State
+}
+
 // CheckReadable refuses when there is nothing to fetch from the job at that
 // instant, and says why.
 func (j *ExportJob) CheckReadable(at time.Time) error {

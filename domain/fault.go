@@ -20,6 +20,7 @@ const (
 	Deleted         Code = "deleted"         // there was one; it was cancelled or deleted
 	Expired         Code = "expired"         // there was one; its time is over or it was fetched already
 	Conflict        Code = "conflict"        // somebody else was first
+	Reused          Code = "reused"          // a key stands for another request
 	Throttled       Code = "throttled"       // too many or too soon; see Error.RetryAfter
 	Unavailable     Code = "unavailable"     // may pass by itself; see Error.RetryAfter
 	Internal        Code = "internal"        // a fault of ours

@@ -21,6 +21,7 @@ import (
 	"cms.gov/ab2d/ent/download"
 	"cms.gov/ab2d/ent/enrollmentversion"
 	"cms.gov/ab2d/ent/exportjob"
+	"cms.gov/ab2d/ent/idempotencykey"
 	"cms.gov/ab2d/ent/jobcontract"
 	"cms.gov/ab2d/ent/outputfile"
 	"cms.gov/ab2d/ent/partition"
@@ -61,6 +62,8 @@ type Client struct {
 	EnrollmentVersion *EnrollmentVersionClient
 	// ExportJob is the client for interacting with the ExportJob builders.
 	ExportJob *ExportJobClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
 	// JobContract is the client for interacting with the JobContract builders.
 	JobContract *JobContractClient
 	// OutputFile is the client for interacting with the OutputFile builders.
@@ -99,6 +102,7 @@ func (c *Client) init() {
 	c.Download = NewDownloadClient(c.config)
 	c.EnrollmentVersion = NewEnrollmentVersionClient(c.config)
 	c.ExportJob = NewExportJobClient(c.config)
+	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.JobContract = NewJobContractClient(c.config)
 	c.OutputFile = NewOutputFileClient(c.config)
 	c.Partition = NewPartitionClient(c.config)
@@ -209,6 +213,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Download:          NewDownloadClient(cfg),
 		EnrollmentVersion: NewEnrollmentVersionClient(cfg),
 		ExportJob:         NewExportJobClient(cfg),
+		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
 		JobContract:       NewJobContractClient(cfg),
 		OutputFile:        NewOutputFileClient(cfg),
 		Partition:         NewPartitionClient(cfg),
@@ -246,6 +251,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Download:          NewDownloadClient(cfg),
 		EnrollmentVersion: NewEnrollmentVersionClient(cfg),
 		ExportJob:         NewExportJobClient(cfg),
+		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
 		JobContract:       NewJobContractClient(cfg),
 		OutputFile:        NewOutputFileClient(cfg),
 		Partition:         NewPartitionClient(cfg),
@@ -285,9 +291,9 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIClient, c.AttestationEvent, c.AuditRecord, c.ClientActivity, c.Contract,
-		c.Coverage, c.Download, c.EnrollmentVersion, c.ExportJob, c.JobContract,
-		c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit, c.Secret,
-		c.Sponsor, c.UsedAssertion,
+		c.Coverage, c.Download, c.EnrollmentVersion, c.ExportJob, c.IdempotencyKey,
+		c.JobContract, c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit,
+		c.Secret, c.Sponsor, c.UsedAssertion,
 	} {
 		n.Use(hooks...)
 	}
@@ -298,9 +304,9 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIClient, c.AttestationEvent, c.AuditRecord, c.ClientActivity, c.Contract,
-		c.Coverage, c.Download, c.EnrollmentVersion, c.ExportJob, c.JobContract,
-		c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit, c.Secret,
-		c.Sponsor, c.UsedAssertion,
+		c.Coverage, c.Download, c.EnrollmentVersion, c.ExportJob, c.IdempotencyKey,
+		c.JobContract, c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit,
+		c.Secret, c.Sponsor, c.UsedAssertion,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -327,6 +333,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.EnrollmentVersion.mutate(ctx, m)
 	case *ExportJobMutation:
 		return c.ExportJob.mutate(ctx, m)
+	case *IdempotencyKeyMutation:
+		return c.IdempotencyKey.mutate(ctx, m)
 	case *JobContractMutation:
 		return c.JobContract.mutate(ctx, m)
 	case *OutputFileMutation:
@@ -1627,6 +1635,139 @@ func (c *ExportJobClient) mutate(ctx context.Context, m *ExportJobMutation) (Val
 	}
 }
 
+// IdempotencyKeyClient is a client for the IdempotencyKey schema.
+type IdempotencyKeyClient struct {
+	config
+}
+
+// NewIdempotencyKeyClient returns a client for the IdempotencyKey from the given config.
+func NewIdempotencyKeyClient(c config) *IdempotencyKeyClient {
+	return &IdempotencyKeyClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `idempotencykey.Hooks(f(g(h())))`.
+func (c *IdempotencyKeyClient) Use(hooks ...Hook) {
+	c.hooks.IdempotencyKey = append(c.hooks.IdempotencyKey, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `idempotencykey.Intercept(f(g(h())))`.
+func (c *IdempotencyKeyClient) Intercept(interceptors ...Interceptor) {
+	c.inters.IdempotencyKey = append(c.inters.IdempotencyKey, interceptors...)
+}
+
+// Create returns a builder for creating a IdempotencyKey entity.
+func (c *IdempotencyKeyClient) Create() *IdempotencyKeyCreate {
+	mutation := newIdempotencyKeyMutation(c.config, OpCreate)
+	return &IdempotencyKeyCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of IdempotencyKey entities.
+func (c *IdempotencyKeyClient) CreateBulk(builders ...*IdempotencyKeyCreate) *IdempotencyKeyCreateBulk {
+	return &IdempotencyKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *IdempotencyKeyClient) MapCreateBulk(slice any, setFunc func(*IdempotencyKeyCreate, int)) *IdempotencyKeyCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &IdempotencyKeyCreateBulk{err: fmt.Errorf("calling to IdempotencyKeyClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*IdempotencyKeyCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &IdempotencyKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Update() *IdempotencyKeyUpdate {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdate)
+	return &IdempotencyKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *IdempotencyKeyClient) UpdateOne(_m *IdempotencyKey) *IdempotencyKeyUpdateOne {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdateOne, withIdempotencyKey(_m))
+	return &IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *IdempotencyKeyClient) UpdateOneID(id int64) *IdempotencyKeyUpdateOne {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdateOne, withIdempotencyKeyID(id))
+	return &IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Delete() *IdempotencyKeyDelete {
+	mutation := newIdempotencyKeyMutation(c.config, OpDelete)
+	return &IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *IdempotencyKeyClient) DeleteOne(_m *IdempotencyKey) *IdempotencyKeyDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *IdempotencyKeyClient) DeleteOneID(id int64) *IdempotencyKeyDeleteOne {
+	builder := c.Delete().Where(idempotencykey.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &IdempotencyKeyDeleteOne{builder}
+}
+
+// Query returns a query builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Query() *IdempotencyKeyQuery {
+	return &IdempotencyKeyQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeIdempotencyKey},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a IdempotencyKey entity by its id.
+func (c *IdempotencyKeyClient) Get(ctx context.Context, id int64) (*IdempotencyKey, error) {
+	return c.Query().Where(idempotencykey.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *IdempotencyKeyClient) GetX(ctx context.Context, id int64) *IdempotencyKey {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *IdempotencyKeyClient) Hooks() []Hook {
+	return c.hooks.IdempotencyKey
+}
+
+// Interceptors returns the client interceptors.
+func (c *IdempotencyKeyClient) Interceptors() []Interceptor {
+	return c.inters.IdempotencyKey
+}
+
+func (c *IdempotencyKeyClient) mutate(ctx context.Context, m *IdempotencyKeyMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&IdempotencyKeyCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&IdempotencyKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown IdempotencyKey mutation op: %q", m.Op())
+	}
+}
+
 // JobContractClient is a client for the JobContract schema.
 type JobContractClient struct {
 	config
@@ -2908,13 +3049,15 @@ func (c *UsedAssertionClient) mutate(ctx context.Context, m *UsedAssertionMutati
 type (
 	hooks struct {
 		APIClient, AttestationEvent, AuditRecord, ClientActivity, Contract, Coverage,
-		Download, EnrollmentVersion, ExportJob, JobContract, OutputFile, Partition,
-		Poll, Preference, RateLimit, Secret, Sponsor, UsedAssertion []ent.Hook
+		Download, EnrollmentVersion, ExportJob, IdempotencyKey, JobContract,
+		OutputFile, Partition, Poll, Preference, RateLimit, Secret, Sponsor,
+		UsedAssertion []ent.Hook
 	}
 	inters struct {
 		APIClient, AttestationEvent, AuditRecord, ClientActivity, Contract, Coverage,
-		Download, EnrollmentVersion, ExportJob, JobContract, OutputFile, Partition,
-		Poll, Preference, RateLimit, Secret, Sponsor, UsedAssertion []ent.Interceptor
+		Download, EnrollmentVersion, ExportJob, IdempotencyKey, JobContract,
+		OutputFile, Partition, Poll, Preference, RateLimit, Secret, Sponsor,
+		UsedAssertion []ent.Interceptor
 	}
 )
 

@@ -18,6 +18,7 @@ import (
 	"cms.gov/ab2d/ent/download"
 	"cms.gov/ab2d/ent/enrollmentversion"
 	"cms.gov/ab2d/ent/exportjob"
+	"cms.gov/ab2d/ent/idempotencykey"
 	"cms.gov/ab2d/ent/jobcontract"
 	"cms.gov/ab2d/ent/outputfile"
 	"cms.gov/ab2d/ent/partition"
@@ -99,6 +100,7 @@ func checkColumn(t, c string) error {
 			download.Table:          download.ValidColumn,
 			enrollmentversion.Table: enrollmentversion.ValidColumn,
 			exportjob.Table:         exportjob.ValidColumn,
+			idempotencykey.Table:    idempotencykey.ValidColumn,
 			jobcontract.Table:       jobcontract.ValidColumn,
 			outputfile.Table:        outputfile.ValidColumn,
 			partition.Table:         partition.ValidColumn,

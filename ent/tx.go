@@ -32,6 +32,8 @@ type Tx struct {
 	EnrollmentVersion *EnrollmentVersionClient
 	// ExportJob is the client for interacting with the ExportJob builders.
 	ExportJob *ExportJobClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
 	// JobContract is the client for interacting with the JobContract builders.
 	JobContract *JobContractClient
 	// OutputFile is the client for interacting with the OutputFile builders.
@@ -190,6 +192,7 @@ func (tx *Tx) init() {
 	tx.Download = NewDownloadClient(tx.config)
 	tx.EnrollmentVersion = NewEnrollmentVersionClient(tx.config)
 	tx.ExportJob = NewExportJobClient(tx.config)
+	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.JobContract = NewJobContractClient(tx.config)
 	tx.OutputFile = NewOutputFileClient(tx.config)
 	tx.Partition = NewPartitionClient(tx.config)

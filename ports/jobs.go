@@ -50,7 +50,28 @@ type JobQuery struct {
 	CreatedBefore time.Time
 	ExpiresBefore time.Time
 	Newest        bool // the newest first
-	Limit         int  // 0 is 100
+	Behind        JobPlace
+	Limit         int // 0 is 100
+}
+
+// JobPlace is a place in a list of jobs: behind it come only those that the order
+// puts after a job created then and of that id. The zero place is before the first.
+type JobPlace struct {
+	CreatedAt time.Time
+	ID        domain.JobID
+}
+
+// IdempotencyKeys remembers which job a key of a client stands for.
+type IdempotencyKeys interface {
+	// Claim keeps k and returns it, unless the client's key was kept before and
+	// not before notBefore: then it returns that and changes nothing. Of units of
+	// work that claim one key at once the first to end well keeps it, and the
+	// others wait for it to end.
+	Claim(ctx context.Context, k domain.IdempotencyKey, notBefore time.Time) (domain.IdempotencyKey, error)
+
+	// Forget removes keys that were kept before the time, at most limit of them,
+	// and returns how many.
+	Forget(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Partitions holds the partitions of jobs.

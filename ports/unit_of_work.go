@@ -21,6 +21,7 @@ type UnitOfWork interface {
 type Tx struct {
 	Jobs         Jobs
 	JobList      JobList
+	Keys         IdempotencyKeys
 	Partitions   Partitions
 	Leases       Leases
 	Files        OutputFiles

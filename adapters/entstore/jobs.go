@@ -104,9 +104,12 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 	if q.Limit <= 0 {
 		q.Limit = listed
 	}
-	order := ent.Asc(exportjob.FieldCreatedAt, exportjob.FieldID)
+	order, after, orSameTime := ent.Asc(exportjob.FieldCreatedAt, exportjob.FieldID), exportjob.CreatedAtGT, exportjob.IDGT
 	if q.Newest {
-		order = ent.Desc(exportjob.FieldCreatedAt, exportjob.FieldID)
+		order, after, orSameTime = ent.Desc(exportjob.FieldCreatedAt, exportjob.FieldID), exportjob.CreatedAtLT, exportjob.IDLT
+	}
+	if at := kept(q.Behind.CreatedAt); q.Behind != (ports.JobPlace{}) {
+		query.Where(exportjob.Or(after(at), exportjob.And(exportjob.CreatedAt(at), orSameTime(q.Behind.ID))))
 	}
 	rows, err := query.Order(order).Limit(q.Limit).All(ctx)
 	return all(rows, jobFromRow), err

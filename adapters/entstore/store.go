@@ -132,6 +132,7 @@ func (s *Store) within(tx *sql.Tx, readOnly bool) ports.Tx {
 	return ports.Tx{
 		Jobs:         jobs{in},
 		JobList:      jobs{in},
+		Keys:         keys{in},
 		Partitions:   partitions{in},
 		Leases:       leases{in},
 		Files:        outputFiles{in},

@@ -580,3 +580,49 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("%v after %s", err, time.Since(start))
 	}
 }
+
+func TestIdempotencyKeys(t *testing.T) {
+	w := newWorld(t)
+	var got export.Start
+	w.start = func(cmd export.Start) (domain.JobID, error) { got = cmd; return job, nil }
+	const path = "/api/v2/fhir/Group/S0000/$export"
+	kickOff := func(path string, header ...string) export.Start {
+		t.Helper()
+		got = export.Start{}
+		if r := w.do("GET", path, header...); r.StatusCode != 202 {
+			t.Fatalf("%d %s", r.StatusCode, r.body)
+		}
+		return got
+	}
+	for header, want := range map[string]string{"": "", "8e03978e-40d5-43dd-bc93-6894a57f9324": "8e03978e-40d5-43dd-bc93-6894a57f9324", `"k-1"`: "k-1",
+		" k ": "k", strings.Repeat("k", 255): strings.Repeat("k", 255)} {
+		if got := kickOff(path, "Idempotency-Key", header); got.Key != want {
+			t.Errorf("%q is the key %q", header, got.Key)
+		}
+	}
+	for _, header := range []string{`""`, `"`, "a b", "a\"b", `a\b`, strings.Repeat("k", 256), "ä"} {
+		w.do("GET", path, "Idempotency-Key", header).refused(t, 400, "invalid")
+	}
+	w.raw("GET "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\n\r\n").refused(t, 400, "invalid")
+
+	same := kickOff(path+"?_since=2024-01-01T00:00:00Z", "Idempotency-Key", "k").Digest
+	if again := kickOff(path+"?_since=2024-01-01T00:00:00Z", "Idempotency-Key", "other", "X-Request-Id", "7").Digest; again != same || same == "" {
+		t.Error("the same request has another digest")
+	}
+	for _, other := range []export.Start{
+		kickOff(path, "Idempotency-Key", "k"),
+		kickOff(path+"?_since=2024-01-01T00:00:01Z", "Idempotency-Key", "k"),
+		kickOff("/api/v1/fhir/Group/S0000/$export?_since=2024-01-01T00:00:00Z", "Idempotency-Key", "k"),
+		kickOff("/api/v2/fhir/Patient/$export?_since=2024-01-01T00:00:00Z", "Idempotency-Key", "k"),
+		kickOff(path+"?_since=2024-01-01T00:00:00Z", "Idempotency-Key", "k", "Prefer", "handling=lenient"),
+	} {
+		if other.Digest == same || other.Digest == "" {
+			t.Errorf("another request has the same digest: %+v", other)
+		}
+	}
+
+	w.start = func(export.Start) (domain.JobID, error) {
+		return "", domain.Errorf(domain.Reused, "This Idempotency-Key came with another request before.").WithNext("x")
+	}
+	w.do("GET", path, "Idempotency-Key", "k").refused(t, 422, "conflict")
+}

@@ -62,6 +62,7 @@ type UseCases struct {
 	Access    authenticator
 	Contracts holder
 	Export    starter
+	Jobs      lister
 	Status    poller
 	Download  downloader
 	Cancel    canceller
@@ -142,6 +143,7 @@ func (a *api) route(r fiber.Router, v domain.FHIRVersion) {
 	}
 	readable(r, "/Group", a.authenticated(a.groups(v)))
 	readable(r, "/Group/:contract", a.authenticated(a.group(v)))
+	readable(r, "/Job", a.authenticated(a.jobs))
 	get("/Job/:id/$status", a.authenticated(a.status))
 	r.Add(fiber.MethodDelete, "/Job/:id/$status", a.authenticated(a.cancel))
 	readable(r, "/Job/:id/file/:name", a.authenticated(a.download))

@@ -2,7 +2,11 @@ package fiberapi
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -23,13 +27,21 @@ func (a *api) kickOff(v domain.FHIRVersion) func(*fiber.Ctx, caller) error {
 		if err != nil {
 			return err
 		}
+		key, err := idempotencyKey(c)
+		if err != nil {
+			return err
+		}
+		same := ""
+		if key != "" {
+			same = digest(c)
+		}
 		trace := ""
 		if a.Trace != nil {
 			trace = a.Trace(c.UserContext())
 		}
 		id, err := a.Export.Start(c.UserContext(), export.Start{
 			Client: who.client, From: who.from, Contract: contract(c), Version: v,
-			Request: a.requestURL(c), Window: asked.window, SinceLast: asked.sinceLast, Trace: trace,
+			Request: a.requestURL(c), Window: asked.window, SinceLast: asked.sinceLast, Trace: trace, Key: key, Digest: same,
 		})
 		if err != nil {
 			return err
@@ -38,6 +50,35 @@ func (a *api) kickOff(v domain.FHIRVersion) func(*fiber.Ctx, caller) error {
 		c.Status(http.StatusAccepted)
 		return nil
 	}
+}
+
+// idempotencyKey reads the header of the same name: a string in quotes, as the
+// draft has it (RFC 8941), or as it is, as most clients send it. It is empty when
+// there is none.
+func idempotencyKey(c *fiber.Ctx) (string, error) {
+	headers := c.Request().Header.PeekAll("Idempotency-Key")
+	if len(headers) == 0 {
+		return "", nil
+	}
+	key := strings.TrimSpace(string(headers[0]))
+	if inner, ok := strings.CutPrefix(key, `"`); ok && strings.HasSuffix(inner, `"`) {
+		key = inner[:len(inner)-1]
+	}
+	odd := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
+	if len(headers) > 1 || key == "" || len(key) > domain.IdempotencyKeyLimit || strings.ContainsFunc(key, odd) {
+		return "", invalid("The Idempotency-Key is not usable.").
+			WithNext(fmt.Sprintf("Give one of 1 to %d visible characters, without spaces, quotes or backslashes; a random UUID does well.", domain.IdempotencyKeyLimit))
+	}
+	return key, nil
+}
+
+// digest tells requests apart by all that an export depends on.
+func digest(c *fiber.Ctx) string {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(c.Method()), []byte(c.Path()), c.Request().URI().QueryString(), c.Request().Header.Peek("Prefer"), c.Body()} {
+		fmt.Fprintf(h, "%d:%s", len(part), part) // with its length, so that no two requests look alike
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // contract returns the contract of a Group request, and none for the others.

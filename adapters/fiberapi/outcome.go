@@ -39,6 +39,7 @@ var answers = map[domain.Code]answer{
 	domain.Deleted:         {http.StatusNotFound, "deleted", "error"},
 	domain.Expired:         {http.StatusGone, "expired", "error"},
 	domain.Conflict:        {http.StatusConflict, "conflict", "error"},
+	domain.Reused:          {http.StatusUnprocessableEntity, "conflict", "error"},
 	domain.Throttled:       {http.StatusTooManyRequests, "throttled", "error"},
 	domain.Unavailable:     {http.StatusServiceUnavailable, "transient", "error"},
 	domain.Internal:        {http.StatusInternalServerError, "exception", "fatal"},

@@ -28,6 +28,7 @@ import (
 	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
+	"cms.gov/ab2d/application/jobs"
 	"cms.gov/ab2d/application/status"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
@@ -77,6 +78,7 @@ func newSandbox(t *testing.T) *sandbox {
 		fiberapi.UseCases{
 			Access:    &access.UseCase{Tokens: issuer, Store: s.store},
 			Contracts: &contracts.UseCase{Store: s.store, Clock: s.clock}, Export: s.export,
+			Jobs:   &jobs.UseCase{Store: s.store, Clock: s.clock},
 			Status: &status.UseCase{Store: s.store, Clock: s.clock},
 			Download: &download.UseCase{Store: s.store, Files: s.files, Packing: memory.Packing{}, Clock: s.clock,
 				Limits: domain.DownloadLimits{Fetches: 1, ResumeGrace: 15 * time.Minute}},

@@ -64,7 +64,7 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 		return (len(q.States) == 0 || slices.Contains(q.States, j.State)) &&
 			(q.Sponsor == "" || j.Sponsor == q.Sponsor) && (q.Version == "" || j.Version == q.Version) &&
 			(q.Contract == "" || slices.Contains(j.Contracts, q.Contract)) &&
-			before(j.CreatedAt, q.CreatedBefore) && before(j.ExpiresAt, q.ExpiresBefore)
+			before(j.CreatedAt, q.CreatedBefore) && before(j.ExpiresAt, q.ExpiresBefore) && behind(j, q)
 	})
 	if q.Newest {
 		slices.Reverse(found)
@@ -74,6 +74,15 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 		limit = 100
 	}
 	return found[:min(limit, len(found))], err
+}
+
+// behind reports whether a job comes after the place that a query begins at.
+func behind(j domain.ExportJobState, q ports.JobQuery) bool {
+	if q.Behind == (ports.JobPlace{}) {
+		return true
+	}
+	order := cmp.Or(j.CreatedAt.Compare(q.Behind.CreatedAt), cmp.Compare(j.ID, q.Behind.ID))
+	return order > 0 && !q.Newest || order < 0 && q.Newest
 }
 
 func (s jobs) Prune(ctx context.Context, endedBefore time.Time, limit int) ([]domain.JobID, error) {

@@ -44,6 +44,7 @@ func NewStoreAt(now func() time.Time) *Store {
 		partitions: map[domain.PartitionID]partition{},
 		downloads:  map[domain.DownloadKey]domain.Download{},
 		polls:      map[pollKey]ports.Poll{},
+		keys:       map[keyOf]domain.IdempotencyKey{},
 		sponsors:   map[domain.SponsorID]domain.Sponsor{},
 		contracts:  map[domain.ContractNumber]domain.Contract{},
 		clients:    map[domain.ClientID]domain.Client{},
@@ -59,6 +60,7 @@ type state struct {
 	files      []domain.OutputFile
 	downloads  map[domain.DownloadKey]domain.Download
 	polls      map[pollKey]ports.Poll
+	keys       map[keyOf]domain.IdempotencyKey
 	sponsors   map[domain.SponsorID]domain.Sponsor
 	contracts  map[domain.ContractNumber]domain.Contract
 	clients    map[domain.ClientID]domain.Client
@@ -75,6 +77,7 @@ func (s state) copy() state {
 	s.files = slices.Clip(s.files) // so that appending to the copy makes a new array
 	s.downloads = maps.Clone(s.downloads)
 	s.polls = maps.Clone(s.polls)
+	s.keys = maps.Clone(s.keys)
 	s.sponsors = maps.Clone(s.sponsors)
 	s.contracts = maps.Clone(s.contracts)
 	s.clients = maps.Clone(s.clients)
@@ -138,6 +141,7 @@ func (s *unit) ports() ports.Tx {
 	return ports.Tx{
 		Jobs:         jobs{s},
 		JobList:      jobs{s},
+		Keys:         keys{s},
 		Partitions:   partitions{s},
 		Leases:       leases{s},
 		Files:        outputFiles{s},

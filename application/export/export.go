@@ -40,6 +40,11 @@ type Start struct {
 	// export of the same contracts and version, all of whose data files were
 	// fetched whole. Without such an export it asks for everything.
 	SinceLast bool
+
+	// Key names the kick-off for when it is sent again; empty for none. Digest
+	// tells whether it is the same request.
+	Key    string
+	Digest string
 }
 
 const (
@@ -52,7 +57,9 @@ const (
 // during maintenance, forbidden for a contract that is unknown or not the
 // client's (the same words for both), business_rule when no contract asked for
 // is attested, invalid for a window that makes no sense, and throttled when a
-// contract has as many running jobs as it may.
+// contract has as many running jobs as it may. A request that came before with
+// the same key returns its job, whatever became of it, and starts nothing;
+// another request with that key is reused.
 func (u *UseCase) Start(ctx context.Context, cmd Start) (domain.JobID, error) {
 	if u.Settings.Maintenance != "" {
 		err := domain.Errorf(domain.Unavailable, "No export can start now: %s", u.Settings.Maintenance).
@@ -62,11 +69,15 @@ func (u *UseCase) Start(ctx context.Context, cmd Start) (domain.JobID, error) {
 	}
 	var id domain.JobID
 	err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-		job, err := u.accept(ctx, tx, cmd)
+		fresh := domain.NewJobID()
+		var err error
+		if id, err = u.claim(ctx, tx, cmd, fresh); err != nil || id != fresh {
+			return err
+		}
+		job, err := u.accept(ctx, tx, cmd, id)
 		if err != nil {
 			return err
 		}
-		id = job.ID()
 		if err := tx.Jobs.Add(ctx, job); err != nil {
 			return err
 		}
@@ -86,6 +97,26 @@ func (u *UseCase) Start(ctx context.Context, cmd Start) (domain.JobID, error) {
 	return id, err
 }
 
+// claim returns the job that the request's key stands for: fresh when it has
+// none, or when it is new. A kick-off that is refused takes its claim with it, so
+// that it can be sent again.
+func (u *UseCase) claim(ctx context.Context, tx ports.Tx, cmd Start, fresh domain.JobID) (domain.JobID, error) {
+	if cmd.Key == "" {
+		return fresh, nil
+	}
+	now := u.Clock.Now()
+	kept, err := tx.Keys.Claim(ctx, domain.IdempotencyKey{Client: cmd.Client.ID, Key: cmd.Key, Request: cmd.Digest, Job: fresh, At: now},
+		now.Add(-domain.IdempotencyLife))
+	if err != nil || kept.Job == fresh {
+		return fresh, err
+	}
+	id, err := kept.Again(cmd.Digest)
+	if err != nil {
+		return "", err
+	}
+	return id, tx.Audit.Record(ctx, u.told(cmd, string(id), "repeated"))
+}
+
 func (u *UseCase) told(cmd Start, target, outcome string) domain.AuditRecord {
 	return domain.AuditRecord{
 		At: u.Clock.Now(), Action: "export.start", Target: target, Outcome: outcome,
@@ -94,7 +125,7 @@ func (u *UseCase) told(cmd Start, target, outcome string) domain.AuditRecord {
 	}
 }
 
-func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start) (*domain.ExportJob, error) {
+func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start, id domain.JobID) (*domain.ExportJob, error) {
 	now := u.Clock.Now()
 	if err := cmd.Window.Check(now); err != nil {
 		return nil, err
@@ -129,7 +160,7 @@ func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start) (*domain.E
 		}
 	}
 	return domain.NewExportJob(domain.ExportJobState{
-		ID: domain.NewJobID(), Sponsor: cmd.Client.Sponsor, Client: cmd.Client.ID, Contracts: attested, Skipped: skipped,
+		ID: id, Sponsor: cmd.Client.Sponsor, Client: cmd.Client.ID, Contracts: attested, Skipped: skipped,
 		Version: cmd.Version, Request: cmd.Request, Window: cmd.Window, Weight: u.weight(attested), Trace: cmd.Trace, CreatedAt: now,
 	}), nil
 }

@@ -52,7 +52,7 @@ func (u *UseCase) Sweep(ctx context.Context) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	return u.prune(ctx)
+	return errors.Join(u.prune(ctx), u.forget(ctx))
 }
 
 // Clear deletes the files of one job that are no longer wanted.

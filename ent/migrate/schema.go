@@ -259,6 +259,33 @@ var (
 			},
 		},
 	}
+	// IdempotencyKeysColumns holds the columns for the "idempotency_keys" table.
+	IdempotencyKeysColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "client", Type: field.TypeString},
+		{Name: "key", Type: field.TypeString},
+		{Name: "request", Type: field.TypeString},
+		{Name: "job_id", Type: field.TypeString},
+		{Name: "at", Type: field.TypeTime},
+	}
+	// IdempotencyKeysTable holds the schema information for the "idempotency_keys" table.
+	IdempotencyKeysTable = &schema.Table{
+		Name:       "idempotency_keys",
+		Columns:    IdempotencyKeysColumns,
+		PrimaryKey: []*schema.Column{IdempotencyKeysColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "idempotencykey_client_key",
+				Unique:  true,
+				Columns: []*schema.Column{IdempotencyKeysColumns[1], IdempotencyKeysColumns[2]},
+			},
+			{
+				Name:    "idempotencykey_at",
+				Unique:  false,
+				Columns: []*schema.Column{IdempotencyKeysColumns[5]},
+			},
+		},
+	}
 	// JobContractsColumns holds the columns for the "job_contracts" table.
 	JobContractsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt64, Increment: true},
@@ -493,6 +520,7 @@ var (
 		DownloadsTable,
 		EnrollmentVersionsTable,
 		ExportJobsTable,
+		IdempotencyKeysTable,
 		JobContractsTable,
 		OutputFilesTable,
 		PartitionsTable,

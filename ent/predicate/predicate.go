@@ -33,6 +33,9 @@ type EnrollmentVersion func(*sql.Selector)
 // ExportJob is the predicate function for exportjob builders.
 type ExportJob func(*sql.Selector)
 
+// IdempotencyKey is the predicate function for idempotencykey builders.
+type IdempotencyKey func(*sql.Selector)
+
 // JobContract is the predicate function for jobcontract builders.
 type JobContract func(*sql.Selector)
 

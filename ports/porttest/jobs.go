@@ -3,6 +3,7 @@ package porttest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -25,6 +26,7 @@ func Jobs(t *testing.T, create func(t *testing.T) Store) {
 		"kick-offs of several contracts do not tangle":  jobsActiveTangle,
 		"kick-offs of other contracts need not wait":    jobsActiveOthers,
 		"Find narrows, orders and bounds":               jobsFind,
+		"Find goes on behind a place":                   jobsFindBehind,
 		"Find without a bound gives a hundred":          jobsFindDefault,
 		"a race to add one job has exactly one winner":  jobsRacingAdd,
 		"Prune takes ended jobs and all that is theirs": jobsPrune,
@@ -316,6 +318,40 @@ func jobsFind(s storeTest) {
 			}
 			return err
 		})
+	}
+}
+
+// Two of the jobs were created at one instant.
+func jobsFindBehind(s storeTest) {
+	s.parties()
+	for n := range 5 {
+		j := newJob(n, "S0001").State()
+		if n == 2 {
+			j.CreatedAt = instantAt(1)
+		}
+		s.do(func(ctx context.Context, tx ports.Tx) error { return tx.Jobs.Add(ctx, domain.NewExportJob(j)) })
+	}
+	s.move(jobID(3), func(j *domain.ExportJob) error { return j.Cancel(instantAt(9)) })
+	for _, newest := range []bool{false, true} {
+		var walked []domain.JobID
+		q := ports.JobQuery{Newest: newest, Limit: 1, States: []domain.JobState{domain.Submitted}}
+		for range 10 {
+			var found []*domain.ExportJob
+			s.view(func(ctx context.Context, tx ports.Tx) (err error) {
+				found, err = tx.JobList.Find(ctx, q)
+				return err
+			})
+			if len(found) == 0 {
+				break
+			}
+			walked = append(walked, found[0].ID())
+			q.Behind = ports.JobPlace{CreatedAt: found[0].State().CreatedAt, ID: found[0].ID()}
+		}
+		want := []domain.JobID{jobID(0), jobID(1), jobID(2), jobID(4)}
+		if newest {
+			slices.Reverse(want)
+		}
+		s.sameJobs(fmt.Sprintf("one by one, the newest first: %t", newest), walked, want...)
 	}
 }
 

@@ -32,6 +32,7 @@ type Store struct {
 func Stores(t *testing.T, create func(t *testing.T) Store) {
 	t.Run("UnitOfWork", func(t *testing.T) { UnitOfWork(t, create) })
 	t.Run("Jobs", func(t *testing.T) { Jobs(t, create) })
+	t.Run("IdempotencyKeys", func(t *testing.T) { IdempotencyKeys(t, create) })
 	t.Run("Partitions", func(t *testing.T) { Partitions(t, create) })
 	t.Run("Leases", func(t *testing.T) { Leases(t, create) })
 	t.Run("Turns", func(t *testing.T) { Turns(t, create) })
