@@ -24,6 +24,7 @@ import (
 	"cms.gov/ab2d/adapters/filestore"
 	"cms.gov/ab2d/adapters/host"
 	"cms.gov/ab2d/adapters/ndjson"
+	"cms.gov/ab2d/adapters/openapi"
 	"cms.gov/ab2d/adapters/riverjobs"
 	"cms.gov/ab2d/adapters/s3store"
 	"cms.gov/ab2d/adapters/sandbox"
@@ -364,6 +365,11 @@ func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, links
 		Requests: cfg.Requests, Transfers: cfg.Transfers, Links: links,
 		Around: telemetry.Requests(), Trace: telemetry.Traceparent}, use)
 	issuer.Mount(app)
+	description, err := openapi.NewDocument("") // the issuer is the sandbox's
+	if err != nil {
+		return nil, err
+	}
+	description.Mount(app)
 	if cfg.HasRole(config.Console) && cfg.Mode == config.Sandbox {
 		console.MountStart(app, startPage(string(base), tokens))
 	}

@@ -126,6 +126,16 @@ func database(t *testing.T, dir string) *sql.DB {
 	return db
 }
 
+// databaseForWriting opens it to bring about what would take long.
+func databaseForWriting(t *testing.T, dir string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "ab2d.db")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
 func count(t *testing.T, dir, query, job string) (n int) {
 	t.Helper()
 	db := database(t, dir)
