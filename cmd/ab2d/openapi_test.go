@@ -172,6 +172,7 @@ func TestTheAPIDescriptionIsTrue(t *testing.T) {
 	provokeTokens(d)
 	for _, base := range []string{"/api/v1/fhir", "/api/v2/fhir"} {
 		provokeParameters(d, c, base)
+		provokeGroups(d, base)
 		provokeExport(d, base)
 	}
 	provokeStrangers(d)
@@ -207,7 +208,8 @@ func compareRoutes(t *testing.T, c *truth.Checker, d *described) {
 func provokeService(d *described) {
 	for _, path := range []string{"/health", "/ready", "/status", "/openapi.yaml", "/openapi.json", sandboxauth.Path + "/v1/keys",
 		sandboxauth.Path + "/.well-known/oauth-authorization-server", sandboxauth.Path + "/.well-known/openid-configuration",
-		"/api/v1/fhir/metadata", "/api/v2/fhir/metadata"} {
+		"/api/v1/fhir/metadata", "/api/v2/fhir/metadata", "/.well-known/smart-configuration", "/api/v1/fhir/.well-known/smart-configuration",
+		"/api/v1/fhir/OperationDefinition/export", "/api/v2/fhir/OperationDefinition/group-export"} {
 		get, head := d.want(200, "GET", path), d.want(200, "HEAD", path)
 		for name := range get.Header {
 			if _, ok := head.Header[name]; !ok {
@@ -220,6 +222,7 @@ func provokeService(d *described) {
 		d.want(405, "DELETE", path)
 	}
 	d.want(404, "GET", "/api/v2/fhir/nothing")
+	d.want(404, "GET", "/api/v2/fhir/OperationDefinition/nothing")
 }
 
 func provokeTokens(d *described) {
@@ -288,6 +291,19 @@ func provokeParameters(d *described, c *truth.Checker, base string) {
 	}
 }
 
+func provokeGroups(d *described, base string) {
+	own := d.as("S0000")
+	for _, path := range []string{"/Group", "/Group?_id=S0000,S0001&_count=1", "/Group?identifier=S0000", "/Group/S0000"} {
+		own.want(200, "GET", base+path)
+		own.want(200, "HEAD", base+path)
+		d.want(401, "GET", base+path)
+	}
+	own.want(400, "GET", base+"/Group?name=x")
+	own.want(400, "GET", base+"/Group/S0000?name=x")
+	own.want(200, "GET", base+"/Group?_format=json", "Prefer", "handling=lenient")
+	own.want(403, "GET", base+"/Group/S0001")
+}
+
 // provokeExport goes through an export, and asks for all that may not be.
 func provokeExport(d *described, base string) {
 	small, large := d.as("S0000"), d.as("S0030")
@@ -349,7 +365,7 @@ func provokeStrangers(d *described) {
 	off := d.as("S0002")
 	d.change("UPDATE api_clients SET enabled = false WHERE id = ?", sponsorOf(d.t, "S0002").Client)
 	job := base + "/Job/0b5f8f3e-8d3c-4f0e-9a61-3f0f1d2c4b5a"
-	for _, r := range []string{"GET /Group/S0002/$export", "GET /Patient/$export", "GET /$export"} {
+	for _, r := range []string{"GET /Group/S0002/$export", "GET /Patient/$export", "GET /$export", "GET /Group", "GET /Group/S0002"} {
 		method, path, _ := strings.Cut(r, " ")
 		off.want(403, method, base+path)
 	}
@@ -396,7 +412,8 @@ func provokeCrowd(d *described) {
 	_ = res.Body.Close()
 
 	job := "/api/v2/fhir/Job/" + idOf(file)
-	for _, r := range []string{"GET /api/v2/fhir/metadata", "HEAD /api/v2/fhir/metadata", "GET " + job + "/$status", "DELETE " + job + "x/$status", "HEAD " + file} {
+	for _, r := range []string{"GET /api/v2/fhir/metadata", "HEAD /api/v2/fhir/metadata", "GET /api/v2/fhir/OperationDefinition/export",
+		"GET /api/v2/fhir/.well-known/smart-configuration", "GET /api/v2/fhir/Group", "GET /api/v2/fhir/Group/S0000", "GET " + job + "/$status", "DELETE " + job + "x/$status", "HEAD " + file} {
 		method, address, _ := strings.Cut(r, " ")
 		until(d.t, "a process to be too busy for "+r, func() bool { return slices.Contains(crowd(own, method, address), 503) })
 	}

@@ -20,6 +20,7 @@ import (
 	validator "github.com/pb33f/libopenapi-validator"
 	"github.com/pb33f/libopenapi-validator/config"
 	invalid "github.com/pb33f/libopenapi-validator/errors"
+	"github.com/pb33f/libopenapi-validator/responses"
 	"github.com/pb33f/libopenapi-validator/router"
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 )
@@ -36,6 +37,9 @@ type Checker struct {
 	seen map[string]bool // by operation and status, as "GET /Job/{id}/$status 202"
 }
 
+// unsaid are the headers of HTTP itself, which nobody documents.
+var unsaid = []string{"Accept", "Authorization", "Connection", "Content-Length", "Content-Type", "Date", "Transfer-Encoding", "User-Agent"}
+
 // New returns a checker, or an error if the document is not a valid one.
 func New(document []byte) (*Checker, error) {
 	doc, err := libopenapi.NewDocument(document)
@@ -46,19 +50,26 @@ func New(document []byte) (*Checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []config.Option{config.WithFormatAssertions(), config.WithoutSecurityValidation(), config.WithStrictServerMatching()}
-	open, errs := validator.NewValidator(doc, options...)
+	open, errs := validator.NewValidator(doc, checks(false)...)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
 	if ok, problems := open.ValidateDocument(); !ok {
 		return nil, told(problems)
 	}
-	strict, errs := validator.NewValidator(doc, append(options, config.WithStrictMode(), config.WithStrictIgnoredHeadersExtra("Range", "X-Forwarded-For"))...)
+	strict, errs := validator.NewValidator(doc, checks(true)...)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
 	return &Checker{model: &built.Model, find: router.NewRouter(&built.Model), open: open, strict: strict, seen: map[string]bool{}}, nil
+}
+
+func checks(strict bool) []config.Option {
+	all := []config.Option{config.WithFormatAssertions(), config.WithoutSecurityValidation(), config.WithStrictServerMatching(), config.WithStrictIgnoredHeaders(unsaid...)}
+	if strict {
+		all = append(all, config.WithStrictMode())
+	}
+	return all
 }
 
 // byHTTP are the statuses that HTTP itself may answer with at any address. An
@@ -74,12 +85,13 @@ func (c *Checker) Check(req *http.Request, res *http.Response, body []byte) erro
 	if err != nil {
 		return c.checkOutside(req, res, route)
 	}
-	if req.Method == http.MethodHead && route.Operation == nil {
-		return nil // as GET, which is told of in the text; see Undescribed
+	if req.Method == http.MethodHead && route.PathItem.Head == nil {
+		asked.Method, route.Operation = http.MethodGet, route.PathItem.Get // a HEAD is described as GET is
+	} else {
+		c.mu.Lock()
+		c.seen[fmt.Sprintf("%s %s %d", req.Method, route.Path, res.StatusCode)] = true
+		c.mu.Unlock()
 	}
-	c.mu.Lock()
-	c.seen[fmt.Sprintf("%s %s %d", req.Method, route.Path, res.StatusCode)] = true
-	c.mu.Unlock()
 	described := route.Operation.Responses.Codes.GetOrZero(strconv.Itoa(res.StatusCode))
 	if described == nil && !slices.Contains(byHTTP, res.StatusCode) {
 		return fmt.Errorf("%s %s answered %d, which is not in the document", req.Method, route.Path, res.StatusCode)
@@ -97,7 +109,9 @@ func (c *Checker) Check(req *http.Request, res *http.Response, body []byte) erro
 	var problems []*invalid.ValidationError
 	copied := *res
 	copied.Body = io.NopCloser(bytes.NewReader(body))
-	if req.Method != http.MethodHead { // whose Content-Type has no body to it
+	if req.Method == http.MethodHead { // whose Content-Type has no body to it
+		_, problems = responses.ValidateResponseHeaders(asked, res, described.Headers, route.Path, strconv.Itoa(res.StatusCode), checks(true)...)
+	} else {
 		_, problems = v.GetResponseBodyValidator().ValidateResponseBodyWithPathItem(asked, &copied, route.PathItem, route.Path)
 	}
 	if res.StatusCode < 300 {
@@ -125,7 +139,7 @@ func (c *Checker) checkOutside(req *http.Request, res *http.Response, partly *ro
 		return nil
 	}
 	switch {
-	case req.Method == http.MethodHead && partly.PathItem.Get != nil, slices.Contains(byHTTP, res.StatusCode) && res.StatusCode != http.StatusMethodNotAllowed:
+	case slices.Contains(byHTTP, res.StatusCode) && res.StatusCode != http.StatusMethodNotAllowed:
 		return nil
 	case res.StatusCode != http.StatusMethodNotAllowed:
 		return fmt.Errorf("%s %s answered %d, and the document does not tell of that method", req.Method, partly.Path, res.StatusCode)
