@@ -44,6 +44,7 @@ type AttestationEvent struct {
 	Kind      AttestationKind
 	Attestor  Attestor
 	Effective Date
+	DataStart Date // as HPMS gives it, whose date is authoritative; zero where the rules decide
 	Recorded  time.Time
 	Source    string // FromHPMS or FromStaff
 	Actor     Actor
@@ -111,7 +112,7 @@ func effective(events []AttestationEvent) []AttestationEvent {
 			if c.CorrectedKind == "" {
 				continue
 			}
-			e.Kind, e.Attestor, e.Effective = c.CorrectedKind, c.Attestor, c.Effective
+			e.Kind, e.Attestor, e.Effective, e.DataStart = c.CorrectedKind, c.Attestor, c.Effective, cmp.Or(c.DataStart, e.DataStart)
 		}
 		out = append(out, e)
 	}
@@ -133,6 +134,7 @@ func (s Standing) after(e AttestationEvent) Standing {
 		if !s.Active && (s.DataStart.IsZero() || e.Effective > s.Grace) {
 			s.DataStart = e.Effective
 		}
+		s.DataStart = cmp.Or(e.DataStart, s.DataStart)
 		others := slices.DeleteFunc(slices.Clone(s.Attestors), func(a Attestor) bool { return a == e.Attestor })
 		s.Attestors = append(others, e.Attestor)
 		slices.SortFunc(s.Attestors, func(a, b Attestor) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Office, b.Office)) })

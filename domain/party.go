@@ -12,4 +12,10 @@ type Contract struct {
 	Number  ContractNumber
 	Name    string
 	Sponsor SponsorID
+
+	Updates  Updates // who keeps its attestation; empty is Automatic
+	Listed   bool    // HPMS lists it, or has
+	Ends     Date    // its end date in HPMS; zero when there is none
+	Enrolled int     // people enrolled, by HPMS's own count; 0 when it does not say
+	Eligible int     // of them eligible for Medicare
 }

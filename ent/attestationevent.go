@@ -31,6 +31,8 @@ type AttestationEvent struct {
 	AttestorOffice string `json:"attestor_office,omitempty"`
 	// yyyymmdd, a civil date
 	Effective domain.Date `json:"effective,omitempty"`
+	// as HPMS gives it; 0 where the rules decide
+	DataStart domain.Date `json:"data_start,omitempty"`
 	// Recorded holds the value of the "recorded" field.
 	Recorded time.Time `json:"recorded,omitempty"`
 	// Source holds the value of the "source" field.
@@ -53,7 +55,7 @@ func (*AttestationEvent) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case attestationevent.FieldActor:
 			values[i] = new([]byte)
-		case attestationevent.FieldID, attestationevent.FieldEffective:
+		case attestationevent.FieldID, attestationevent.FieldEffective, attestationevent.FieldDataStart:
 			values[i] = new(sql.NullInt64)
 		case attestationevent.FieldEventID, attestationevent.FieldContract, attestationevent.FieldKind, attestationevent.FieldAttestorName, attestationevent.FieldAttestorOffice, attestationevent.FieldSource, attestationevent.FieldReason, attestationevent.FieldCorrects, attestationevent.FieldCorrectedKind:
 			values[i] = new(sql.NullString)
@@ -115,6 +117,12 @@ func (_m *AttestationEvent) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field effective", values[i])
 			} else if value.Valid {
 				_m.Effective = domain.Date(value.Int64)
+			}
+		case attestationevent.FieldDataStart:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field data_start", values[i])
+			} else if value.Valid {
+				_m.DataStart = domain.Date(value.Int64)
 			}
 		case attestationevent.FieldRecorded:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -207,6 +215,9 @@ func (_m *AttestationEvent) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("effective=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Effective))
+	builder.WriteString(", ")
+	builder.WriteString("data_start=")
+	builder.WriteString(fmt.Sprintf("%v", _m.DataStart))
 	builder.WriteString(", ")
 	builder.WriteString("recorded=")
 	builder.WriteString(_m.Recorded.Format(time.ANSIC))

@@ -59,6 +59,20 @@ func (_c *AttestationEventCreate) SetEffective(v domain.Date) *AttestationEventC
 	return _c
 }
 
+// SetDataStart sets the "data_start" field.
+func (_c *AttestationEventCreate) SetDataStart(v domain.Date) *AttestationEventCreate {
+	_c.mutation.SetDataStart(v)
+	return _c
+}
+
+// SetNillableDataStart sets the "data_start" field if the given value is not nil.
+func (_c *AttestationEventCreate) SetNillableDataStart(v *domain.Date) *AttestationEventCreate {
+	if v != nil {
+		_c.SetDataStart(*v)
+	}
+	return _c
+}
+
 // SetRecorded sets the "recorded" field.
 func (_c *AttestationEventCreate) SetRecorded(v time.Time) *AttestationEventCreate {
 	_c.mutation.SetRecorded(v)
@@ -108,6 +122,7 @@ func (_c *AttestationEventCreate) Mutation() *AttestationEventMutation {
 
 // Save creates the AttestationEvent in the database.
 func (_c *AttestationEventCreate) Save(ctx context.Context) (*AttestationEvent, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -133,6 +148,14 @@ func (_c *AttestationEventCreate) ExecX(ctx context.Context) {
 	}
 }
 
+// defaults sets the default values of the builder before save.
+func (_c *AttestationEventCreate) defaults() {
+	if _, ok := _c.mutation.DataStart(); !ok {
+		v := attestationevent.DefaultDataStart
+		_c.mutation.SetDataStart(v)
+	}
+}
+
 // check runs all checks and user-defined validators on the builder.
 func (_c *AttestationEventCreate) check() error {
 	if _, ok := _c.mutation.EventID(); !ok {
@@ -152,6 +175,9 @@ func (_c *AttestationEventCreate) check() error {
 	}
 	if _, ok := _c.mutation.Effective(); !ok {
 		return &ValidationError{Name: "effective", err: errors.New(`ent: missing required field "AttestationEvent.effective"`)}
+	}
+	if _, ok := _c.mutation.DataStart(); !ok {
+		return &ValidationError{Name: "data_start", err: errors.New(`ent: missing required field "AttestationEvent.data_start"`)}
 	}
 	if _, ok := _c.mutation.Recorded(); !ok {
 		return &ValidationError{Name: "recorded", err: errors.New(`ent: missing required field "AttestationEvent.recorded"`)}
@@ -227,6 +253,10 @@ func (_c *AttestationEventCreate) createSpec() (*AttestationEvent, *sqlgraph.Cre
 	if value, ok := _c.mutation.Effective(); ok {
 		_spec.SetField(attestationevent.FieldEffective, field.TypeInt32, value)
 		_node.Effective = value
+	}
+	if value, ok := _c.mutation.DataStart(); ok {
+		_spec.SetField(attestationevent.FieldDataStart, field.TypeInt32, value)
+		_node.DataStart = value
 	}
 	if value, ok := _c.mutation.Recorded(); ok {
 		_spec.SetField(attestationevent.FieldRecorded, field.TypeTime, value)
@@ -339,6 +369,9 @@ func (u *AttestationEventUpsertOne) UpdateNewValues() *AttestationEventUpsertOne
 		if _, exists := u.create.mutation.Effective(); exists {
 			s.SetIgnore(attestationevent.FieldEffective)
 		}
+		if _, exists := u.create.mutation.DataStart(); exists {
+			s.SetIgnore(attestationevent.FieldDataStart)
+		}
 		if _, exists := u.create.mutation.Recorded(); exists {
 			s.SetIgnore(attestationevent.FieldRecorded)
 		}
@@ -440,6 +473,7 @@ func (_c *AttestationEventCreateBulk) Save(ctx context.Context) ([]*AttestationE
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*AttestationEventMutation)
 				if !ok {
@@ -586,6 +620,9 @@ func (u *AttestationEventUpsertBulk) UpdateNewValues() *AttestationEventUpsertBu
 			}
 			if _, exists := b.mutation.Effective(); exists {
 				s.SetIgnore(attestationevent.FieldEffective)
+			}
+			if _, exists := b.mutation.DataStart(); exists {
+				s.SetIgnore(attestationevent.FieldDataStart)
 			}
 			if _, exists := b.mutation.Recorded(); exists {
 				s.SetIgnore(attestationevent.FieldRecorded)

@@ -19,8 +19,12 @@ import (
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/coverage"
 	"cms.gov/ab2d/ent/download"
+	"cms.gov/ab2d/ent/enrollmentintake"
 	"cms.gov/ab2d/ent/enrollmentversion"
+	"cms.gov/ab2d/ent/errand"
 	"cms.gov/ab2d/ent/exportjob"
+	"cms.gov/ab2d/ent/gatheredenrollee"
+	"cms.gov/ab2d/ent/hold"
 	"cms.gov/ab2d/ent/idempotencykey"
 	"cms.gov/ab2d/ent/jobcontract"
 	"cms.gov/ab2d/ent/outputfile"
@@ -58,10 +62,18 @@ type Client struct {
 	Coverage *CoverageClient
 	// Download is the client for interacting with the Download builders.
 	Download *DownloadClient
+	// EnrollmentIntake is the client for interacting with the EnrollmentIntake builders.
+	EnrollmentIntake *EnrollmentIntakeClient
 	// EnrollmentVersion is the client for interacting with the EnrollmentVersion builders.
 	EnrollmentVersion *EnrollmentVersionClient
+	// Errand is the client for interacting with the Errand builders.
+	Errand *ErrandClient
 	// ExportJob is the client for interacting with the ExportJob builders.
 	ExportJob *ExportJobClient
+	// GatheredEnrollee is the client for interacting with the GatheredEnrollee builders.
+	GatheredEnrollee *GatheredEnrolleeClient
+	// Hold is the client for interacting with the Hold builders.
+	Hold *HoldClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
 	// JobContract is the client for interacting with the JobContract builders.
@@ -100,8 +112,12 @@ func (c *Client) init() {
 	c.Contract = NewContractClient(c.config)
 	c.Coverage = NewCoverageClient(c.config)
 	c.Download = NewDownloadClient(c.config)
+	c.EnrollmentIntake = NewEnrollmentIntakeClient(c.config)
 	c.EnrollmentVersion = NewEnrollmentVersionClient(c.config)
+	c.Errand = NewErrandClient(c.config)
 	c.ExportJob = NewExportJobClient(c.config)
+	c.GatheredEnrollee = NewGatheredEnrolleeClient(c.config)
+	c.Hold = NewHoldClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.JobContract = NewJobContractClient(c.config)
 	c.OutputFile = NewOutputFileClient(c.config)
@@ -211,8 +227,12 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Contract:          NewContractClient(cfg),
 		Coverage:          NewCoverageClient(cfg),
 		Download:          NewDownloadClient(cfg),
+		EnrollmentIntake:  NewEnrollmentIntakeClient(cfg),
 		EnrollmentVersion: NewEnrollmentVersionClient(cfg),
+		Errand:            NewErrandClient(cfg),
 		ExportJob:         NewExportJobClient(cfg),
+		GatheredEnrollee:  NewGatheredEnrolleeClient(cfg),
+		Hold:              NewHoldClient(cfg),
 		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
 		JobContract:       NewJobContractClient(cfg),
 		OutputFile:        NewOutputFileClient(cfg),
@@ -249,8 +269,12 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Contract:          NewContractClient(cfg),
 		Coverage:          NewCoverageClient(cfg),
 		Download:          NewDownloadClient(cfg),
+		EnrollmentIntake:  NewEnrollmentIntakeClient(cfg),
 		EnrollmentVersion: NewEnrollmentVersionClient(cfg),
+		Errand:            NewErrandClient(cfg),
 		ExportJob:         NewExportJobClient(cfg),
+		GatheredEnrollee:  NewGatheredEnrolleeClient(cfg),
+		Hold:              NewHoldClient(cfg),
 		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
 		JobContract:       NewJobContractClient(cfg),
 		OutputFile:        NewOutputFileClient(cfg),
@@ -291,9 +315,10 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIClient, c.AttestationEvent, c.AuditRecord, c.ClientActivity, c.Contract,
-		c.Coverage, c.Download, c.EnrollmentVersion, c.ExportJob, c.IdempotencyKey,
-		c.JobContract, c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit,
-		c.Secret, c.Sponsor, c.UsedAssertion,
+		c.Coverage, c.Download, c.EnrollmentIntake, c.EnrollmentVersion, c.Errand,
+		c.ExportJob, c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract,
+		c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit, c.Secret,
+		c.Sponsor, c.UsedAssertion,
 	} {
 		n.Use(hooks...)
 	}
@@ -304,9 +329,10 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIClient, c.AttestationEvent, c.AuditRecord, c.ClientActivity, c.Contract,
-		c.Coverage, c.Download, c.EnrollmentVersion, c.ExportJob, c.IdempotencyKey,
-		c.JobContract, c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit,
-		c.Secret, c.Sponsor, c.UsedAssertion,
+		c.Coverage, c.Download, c.EnrollmentIntake, c.EnrollmentVersion, c.Errand,
+		c.ExportJob, c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract,
+		c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit, c.Secret,
+		c.Sponsor, c.UsedAssertion,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -329,10 +355,18 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Coverage.mutate(ctx, m)
 	case *DownloadMutation:
 		return c.Download.mutate(ctx, m)
+	case *EnrollmentIntakeMutation:
+		return c.EnrollmentIntake.mutate(ctx, m)
 	case *EnrollmentVersionMutation:
 		return c.EnrollmentVersion.mutate(ctx, m)
+	case *ErrandMutation:
+		return c.Errand.mutate(ctx, m)
 	case *ExportJobMutation:
 		return c.ExportJob.mutate(ctx, m)
+	case *GatheredEnrolleeMutation:
+		return c.GatheredEnrollee.mutate(ctx, m)
+	case *HoldMutation:
+		return c.Hold.mutate(ctx, m)
 	case *IdempotencyKeyMutation:
 		return c.IdempotencyKey.mutate(ctx, m)
 	case *JobContractMutation:
@@ -1321,6 +1355,139 @@ func (c *DownloadClient) mutate(ctx context.Context, m *DownloadMutation) (Value
 	}
 }
 
+// EnrollmentIntakeClient is a client for the EnrollmentIntake schema.
+type EnrollmentIntakeClient struct {
+	config
+}
+
+// NewEnrollmentIntakeClient returns a client for the EnrollmentIntake from the given config.
+func NewEnrollmentIntakeClient(c config) *EnrollmentIntakeClient {
+	return &EnrollmentIntakeClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `enrollmentintake.Hooks(f(g(h())))`.
+func (c *EnrollmentIntakeClient) Use(hooks ...Hook) {
+	c.hooks.EnrollmentIntake = append(c.hooks.EnrollmentIntake, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `enrollmentintake.Intercept(f(g(h())))`.
+func (c *EnrollmentIntakeClient) Intercept(interceptors ...Interceptor) {
+	c.inters.EnrollmentIntake = append(c.inters.EnrollmentIntake, interceptors...)
+}
+
+// Create returns a builder for creating a EnrollmentIntake entity.
+func (c *EnrollmentIntakeClient) Create() *EnrollmentIntakeCreate {
+	mutation := newEnrollmentIntakeMutation(c.config, OpCreate)
+	return &EnrollmentIntakeCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of EnrollmentIntake entities.
+func (c *EnrollmentIntakeClient) CreateBulk(builders ...*EnrollmentIntakeCreate) *EnrollmentIntakeCreateBulk {
+	return &EnrollmentIntakeCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *EnrollmentIntakeClient) MapCreateBulk(slice any, setFunc func(*EnrollmentIntakeCreate, int)) *EnrollmentIntakeCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &EnrollmentIntakeCreateBulk{err: fmt.Errorf("calling to EnrollmentIntakeClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*EnrollmentIntakeCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &EnrollmentIntakeCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for EnrollmentIntake.
+func (c *EnrollmentIntakeClient) Update() *EnrollmentIntakeUpdate {
+	mutation := newEnrollmentIntakeMutation(c.config, OpUpdate)
+	return &EnrollmentIntakeUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *EnrollmentIntakeClient) UpdateOne(_m *EnrollmentIntake) *EnrollmentIntakeUpdateOne {
+	mutation := newEnrollmentIntakeMutation(c.config, OpUpdateOne, withEnrollmentIntake(_m))
+	return &EnrollmentIntakeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *EnrollmentIntakeClient) UpdateOneID(id string) *EnrollmentIntakeUpdateOne {
+	mutation := newEnrollmentIntakeMutation(c.config, OpUpdateOne, withEnrollmentIntakeID(id))
+	return &EnrollmentIntakeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for EnrollmentIntake.
+func (c *EnrollmentIntakeClient) Delete() *EnrollmentIntakeDelete {
+	mutation := newEnrollmentIntakeMutation(c.config, OpDelete)
+	return &EnrollmentIntakeDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *EnrollmentIntakeClient) DeleteOne(_m *EnrollmentIntake) *EnrollmentIntakeDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *EnrollmentIntakeClient) DeleteOneID(id string) *EnrollmentIntakeDeleteOne {
+	builder := c.Delete().Where(enrollmentintake.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &EnrollmentIntakeDeleteOne{builder}
+}
+
+// Query returns a query builder for EnrollmentIntake.
+func (c *EnrollmentIntakeClient) Query() *EnrollmentIntakeQuery {
+	return &EnrollmentIntakeQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeEnrollmentIntake},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a EnrollmentIntake entity by its id.
+func (c *EnrollmentIntakeClient) Get(ctx context.Context, id string) (*EnrollmentIntake, error) {
+	return c.Query().Where(enrollmentintake.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *EnrollmentIntakeClient) GetX(ctx context.Context, id string) *EnrollmentIntake {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *EnrollmentIntakeClient) Hooks() []Hook {
+	return c.hooks.EnrollmentIntake
+}
+
+// Interceptors returns the client interceptors.
+func (c *EnrollmentIntakeClient) Interceptors() []Interceptor {
+	return c.inters.EnrollmentIntake
+}
+
+func (c *EnrollmentIntakeClient) mutate(ctx context.Context, m *EnrollmentIntakeMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&EnrollmentIntakeCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&EnrollmentIntakeUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&EnrollmentIntakeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&EnrollmentIntakeDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown EnrollmentIntake mutation op: %q", m.Op())
+	}
+}
+
 // EnrollmentVersionClient is a client for the EnrollmentVersion schema.
 type EnrollmentVersionClient struct {
 	config
@@ -1451,6 +1618,139 @@ func (c *EnrollmentVersionClient) mutate(ctx context.Context, m *EnrollmentVersi
 		return (&EnrollmentVersionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown EnrollmentVersion mutation op: %q", m.Op())
+	}
+}
+
+// ErrandClient is a client for the Errand schema.
+type ErrandClient struct {
+	config
+}
+
+// NewErrandClient returns a client for the Errand from the given config.
+func NewErrandClient(c config) *ErrandClient {
+	return &ErrandClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `errand.Hooks(f(g(h())))`.
+func (c *ErrandClient) Use(hooks ...Hook) {
+	c.hooks.Errand = append(c.hooks.Errand, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `errand.Intercept(f(g(h())))`.
+func (c *ErrandClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Errand = append(c.inters.Errand, interceptors...)
+}
+
+// Create returns a builder for creating a Errand entity.
+func (c *ErrandClient) Create() *ErrandCreate {
+	mutation := newErrandMutation(c.config, OpCreate)
+	return &ErrandCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Errand entities.
+func (c *ErrandClient) CreateBulk(builders ...*ErrandCreate) *ErrandCreateBulk {
+	return &ErrandCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ErrandClient) MapCreateBulk(slice any, setFunc func(*ErrandCreate, int)) *ErrandCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ErrandCreateBulk{err: fmt.Errorf("calling to ErrandClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ErrandCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ErrandCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Errand.
+func (c *ErrandClient) Update() *ErrandUpdate {
+	mutation := newErrandMutation(c.config, OpUpdate)
+	return &ErrandUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ErrandClient) UpdateOne(_m *Errand) *ErrandUpdateOne {
+	mutation := newErrandMutation(c.config, OpUpdateOne, withErrand(_m))
+	return &ErrandUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ErrandClient) UpdateOneID(id string) *ErrandUpdateOne {
+	mutation := newErrandMutation(c.config, OpUpdateOne, withErrandID(id))
+	return &ErrandUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Errand.
+func (c *ErrandClient) Delete() *ErrandDelete {
+	mutation := newErrandMutation(c.config, OpDelete)
+	return &ErrandDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ErrandClient) DeleteOne(_m *Errand) *ErrandDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ErrandClient) DeleteOneID(id string) *ErrandDeleteOne {
+	builder := c.Delete().Where(errand.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ErrandDeleteOne{builder}
+}
+
+// Query returns a query builder for Errand.
+func (c *ErrandClient) Query() *ErrandQuery {
+	return &ErrandQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeErrand},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Errand entity by its id.
+func (c *ErrandClient) Get(ctx context.Context, id string) (*Errand, error) {
+	return c.Query().Where(errand.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ErrandClient) GetX(ctx context.Context, id string) *Errand {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ErrandClient) Hooks() []Hook {
+	return c.hooks.Errand
+}
+
+// Interceptors returns the client interceptors.
+func (c *ErrandClient) Interceptors() []Interceptor {
+	return c.inters.Errand
+}
+
+func (c *ErrandClient) mutate(ctx context.Context, m *ErrandMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ErrandCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ErrandUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ErrandUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ErrandDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Errand mutation op: %q", m.Op())
 	}
 }
 
@@ -1632,6 +1932,272 @@ func (c *ExportJobClient) mutate(ctx context.Context, m *ExportJobMutation) (Val
 		return (&ExportJobDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown ExportJob mutation op: %q", m.Op())
+	}
+}
+
+// GatheredEnrolleeClient is a client for the GatheredEnrollee schema.
+type GatheredEnrolleeClient struct {
+	config
+}
+
+// NewGatheredEnrolleeClient returns a client for the GatheredEnrollee from the given config.
+func NewGatheredEnrolleeClient(c config) *GatheredEnrolleeClient {
+	return &GatheredEnrolleeClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `gatheredenrollee.Hooks(f(g(h())))`.
+func (c *GatheredEnrolleeClient) Use(hooks ...Hook) {
+	c.hooks.GatheredEnrollee = append(c.hooks.GatheredEnrollee, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `gatheredenrollee.Intercept(f(g(h())))`.
+func (c *GatheredEnrolleeClient) Intercept(interceptors ...Interceptor) {
+	c.inters.GatheredEnrollee = append(c.inters.GatheredEnrollee, interceptors...)
+}
+
+// Create returns a builder for creating a GatheredEnrollee entity.
+func (c *GatheredEnrolleeClient) Create() *GatheredEnrolleeCreate {
+	mutation := newGatheredEnrolleeMutation(c.config, OpCreate)
+	return &GatheredEnrolleeCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of GatheredEnrollee entities.
+func (c *GatheredEnrolleeClient) CreateBulk(builders ...*GatheredEnrolleeCreate) *GatheredEnrolleeCreateBulk {
+	return &GatheredEnrolleeCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *GatheredEnrolleeClient) MapCreateBulk(slice any, setFunc func(*GatheredEnrolleeCreate, int)) *GatheredEnrolleeCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &GatheredEnrolleeCreateBulk{err: fmt.Errorf("calling to GatheredEnrolleeClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*GatheredEnrolleeCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &GatheredEnrolleeCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for GatheredEnrollee.
+func (c *GatheredEnrolleeClient) Update() *GatheredEnrolleeUpdate {
+	mutation := newGatheredEnrolleeMutation(c.config, OpUpdate)
+	return &GatheredEnrolleeUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *GatheredEnrolleeClient) UpdateOne(_m *GatheredEnrollee) *GatheredEnrolleeUpdateOne {
+	mutation := newGatheredEnrolleeMutation(c.config, OpUpdateOne, withGatheredEnrollee(_m))
+	return &GatheredEnrolleeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *GatheredEnrolleeClient) UpdateOneID(id int64) *GatheredEnrolleeUpdateOne {
+	mutation := newGatheredEnrolleeMutation(c.config, OpUpdateOne, withGatheredEnrolleeID(id))
+	return &GatheredEnrolleeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for GatheredEnrollee.
+func (c *GatheredEnrolleeClient) Delete() *GatheredEnrolleeDelete {
+	mutation := newGatheredEnrolleeMutation(c.config, OpDelete)
+	return &GatheredEnrolleeDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *GatheredEnrolleeClient) DeleteOne(_m *GatheredEnrollee) *GatheredEnrolleeDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *GatheredEnrolleeClient) DeleteOneID(id int64) *GatheredEnrolleeDeleteOne {
+	builder := c.Delete().Where(gatheredenrollee.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &GatheredEnrolleeDeleteOne{builder}
+}
+
+// Query returns a query builder for GatheredEnrollee.
+func (c *GatheredEnrolleeClient) Query() *GatheredEnrolleeQuery {
+	return &GatheredEnrolleeQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeGatheredEnrollee},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a GatheredEnrollee entity by its id.
+func (c *GatheredEnrolleeClient) Get(ctx context.Context, id int64) (*GatheredEnrollee, error) {
+	return c.Query().Where(gatheredenrollee.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *GatheredEnrolleeClient) GetX(ctx context.Context, id int64) *GatheredEnrollee {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *GatheredEnrolleeClient) Hooks() []Hook {
+	return c.hooks.GatheredEnrollee
+}
+
+// Interceptors returns the client interceptors.
+func (c *GatheredEnrolleeClient) Interceptors() []Interceptor {
+	return c.inters.GatheredEnrollee
+}
+
+func (c *GatheredEnrolleeClient) mutate(ctx context.Context, m *GatheredEnrolleeMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&GatheredEnrolleeCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&GatheredEnrolleeUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&GatheredEnrolleeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&GatheredEnrolleeDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown GatheredEnrollee mutation op: %q", m.Op())
+	}
+}
+
+// HoldClient is a client for the Hold schema.
+type HoldClient struct {
+	config
+}
+
+// NewHoldClient returns a client for the Hold from the given config.
+func NewHoldClient(c config) *HoldClient {
+	return &HoldClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `hold.Hooks(f(g(h())))`.
+func (c *HoldClient) Use(hooks ...Hook) {
+	c.hooks.Hold = append(c.hooks.Hold, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `hold.Intercept(f(g(h())))`.
+func (c *HoldClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Hold = append(c.inters.Hold, interceptors...)
+}
+
+// Create returns a builder for creating a Hold entity.
+func (c *HoldClient) Create() *HoldCreate {
+	mutation := newHoldMutation(c.config, OpCreate)
+	return &HoldCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Hold entities.
+func (c *HoldClient) CreateBulk(builders ...*HoldCreate) *HoldCreateBulk {
+	return &HoldCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *HoldClient) MapCreateBulk(slice any, setFunc func(*HoldCreate, int)) *HoldCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &HoldCreateBulk{err: fmt.Errorf("calling to HoldClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*HoldCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &HoldCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Hold.
+func (c *HoldClient) Update() *HoldUpdate {
+	mutation := newHoldMutation(c.config, OpUpdate)
+	return &HoldUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *HoldClient) UpdateOne(_m *Hold) *HoldUpdateOne {
+	mutation := newHoldMutation(c.config, OpUpdateOne, withHold(_m))
+	return &HoldUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *HoldClient) UpdateOneID(id string) *HoldUpdateOne {
+	mutation := newHoldMutation(c.config, OpUpdateOne, withHoldID(id))
+	return &HoldUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Hold.
+func (c *HoldClient) Delete() *HoldDelete {
+	mutation := newHoldMutation(c.config, OpDelete)
+	return &HoldDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *HoldClient) DeleteOne(_m *Hold) *HoldDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *HoldClient) DeleteOneID(id string) *HoldDeleteOne {
+	builder := c.Delete().Where(hold.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &HoldDeleteOne{builder}
+}
+
+// Query returns a query builder for Hold.
+func (c *HoldClient) Query() *HoldQuery {
+	return &HoldQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeHold},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Hold entity by its id.
+func (c *HoldClient) Get(ctx context.Context, id string) (*Hold, error) {
+	return c.Query().Where(hold.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *HoldClient) GetX(ctx context.Context, id string) *Hold {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *HoldClient) Hooks() []Hook {
+	return c.hooks.Hold
+}
+
+// Interceptors returns the client interceptors.
+func (c *HoldClient) Interceptors() []Interceptor {
+	return c.inters.Hold
+}
+
+func (c *HoldClient) mutate(ctx context.Context, m *HoldMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&HoldCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&HoldUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&HoldUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&HoldDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Hold mutation op: %q", m.Op())
 	}
 }
 
@@ -3049,15 +3615,15 @@ func (c *UsedAssertionClient) mutate(ctx context.Context, m *UsedAssertionMutati
 type (
 	hooks struct {
 		APIClient, AttestationEvent, AuditRecord, ClientActivity, Contract, Coverage,
-		Download, EnrollmentVersion, ExportJob, IdempotencyKey, JobContract,
-		OutputFile, Partition, Poll, Preference, RateLimit, Secret, Sponsor,
-		UsedAssertion []ent.Hook
+		Download, EnrollmentIntake, EnrollmentVersion, Errand, ExportJob,
+		GatheredEnrollee, Hold, IdempotencyKey, JobContract, OutputFile, Partition,
+		Poll, Preference, RateLimit, Secret, Sponsor, UsedAssertion []ent.Hook
 	}
 	inters struct {
 		APIClient, AttestationEvent, AuditRecord, ClientActivity, Contract, Coverage,
-		Download, EnrollmentVersion, ExportJob, IdempotencyKey, JobContract,
-		OutputFile, Partition, Poll, Preference, RateLimit, Secret, Sponsor,
-		UsedAssertion []ent.Interceptor
+		Download, EnrollmentIntake, EnrollmentVersion, Errand, ExportJob,
+		GatheredEnrollee, Hold, IdempotencyKey, JobContract, OutputFile, Partition,
+		Poll, Preference, RateLimit, Secret, Sponsor, UsedAssertion []ent.Interceptor
 	}
 )
 

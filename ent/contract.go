@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/sponsor"
 	"entgo.io/ent"
@@ -21,6 +22,16 @@ type Contract struct {
 	Name string `json:"name,omitempty"`
 	// SponsorID holds the value of the "sponsor_id" field.
 	SponsorID string `json:"sponsor_id,omitempty"`
+	// Updates holds the value of the "updates" field.
+	Updates domain.Updates `json:"updates,omitempty"`
+	// Listed holds the value of the "listed" field.
+	Listed bool `json:"listed,omitempty"`
+	// yyyymmdd, a civil date; 0 for none
+	Ends domain.Date `json:"ends,omitempty"`
+	// Enrolled holds the value of the "enrolled" field.
+	Enrolled int `json:"enrolled,omitempty"`
+	// Eligible holds the value of the "eligible" field.
+	Eligible int `json:"eligible,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ContractQuery when eager-loading is set.
 	Edges        ContractEdges `json:"edges"`
@@ -52,7 +63,11 @@ func (*Contract) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case contract.FieldID, contract.FieldName, contract.FieldSponsorID:
+		case contract.FieldListed:
+			values[i] = new(sql.NullBool)
+		case contract.FieldEnds, contract.FieldEnrolled, contract.FieldEligible:
+			values[i] = new(sql.NullInt64)
+		case contract.FieldID, contract.FieldName, contract.FieldSponsorID, contract.FieldUpdates:
 			values[i] = new(sql.NullString)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -86,6 +101,36 @@ func (_m *Contract) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field sponsor_id", values[i])
 			} else if value.Valid {
 				_m.SponsorID = value.String
+			}
+		case contract.FieldUpdates:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field updates", values[i])
+			} else if value.Valid {
+				_m.Updates = domain.Updates(value.String)
+			}
+		case contract.FieldListed:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field listed", values[i])
+			} else if value.Valid {
+				_m.Listed = value.Bool
+			}
+		case contract.FieldEnds:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field ends", values[i])
+			} else if value.Valid {
+				_m.Ends = domain.Date(value.Int64)
+			}
+		case contract.FieldEnrolled:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field enrolled", values[i])
+			} else if value.Valid {
+				_m.Enrolled = int(value.Int64)
+			}
+		case contract.FieldEligible:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field eligible", values[i])
+			} else if value.Valid {
+				_m.Eligible = int(value.Int64)
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -133,6 +178,21 @@ func (_m *Contract) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("sponsor_id=")
 	builder.WriteString(_m.SponsorID)
+	builder.WriteString(", ")
+	builder.WriteString("updates=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Updates))
+	builder.WriteString(", ")
+	builder.WriteString("listed=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Listed))
+	builder.WriteString(", ")
+	builder.WriteString("ends=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Ends))
+	builder.WriteString(", ")
+	builder.WriteString("enrolled=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Enrolled))
+	builder.WriteString(", ")
+	builder.WriteString("eligible=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Eligible))
 	builder.WriteByte(')')
 	return builder.String()
 }

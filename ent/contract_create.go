@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/sponsor"
 	"entgo.io/ent/dialect"
@@ -35,6 +36,76 @@ func (_c *ContractCreate) SetSponsorID(v string) *ContractCreate {
 	return _c
 }
 
+// SetUpdates sets the "updates" field.
+func (_c *ContractCreate) SetUpdates(v domain.Updates) *ContractCreate {
+	_c.mutation.SetUpdates(v)
+	return _c
+}
+
+// SetNillableUpdates sets the "updates" field if the given value is not nil.
+func (_c *ContractCreate) SetNillableUpdates(v *domain.Updates) *ContractCreate {
+	if v != nil {
+		_c.SetUpdates(*v)
+	}
+	return _c
+}
+
+// SetListed sets the "listed" field.
+func (_c *ContractCreate) SetListed(v bool) *ContractCreate {
+	_c.mutation.SetListed(v)
+	return _c
+}
+
+// SetNillableListed sets the "listed" field if the given value is not nil.
+func (_c *ContractCreate) SetNillableListed(v *bool) *ContractCreate {
+	if v != nil {
+		_c.SetListed(*v)
+	}
+	return _c
+}
+
+// SetEnds sets the "ends" field.
+func (_c *ContractCreate) SetEnds(v domain.Date) *ContractCreate {
+	_c.mutation.SetEnds(v)
+	return _c
+}
+
+// SetNillableEnds sets the "ends" field if the given value is not nil.
+func (_c *ContractCreate) SetNillableEnds(v *domain.Date) *ContractCreate {
+	if v != nil {
+		_c.SetEnds(*v)
+	}
+	return _c
+}
+
+// SetEnrolled sets the "enrolled" field.
+func (_c *ContractCreate) SetEnrolled(v int) *ContractCreate {
+	_c.mutation.SetEnrolled(v)
+	return _c
+}
+
+// SetNillableEnrolled sets the "enrolled" field if the given value is not nil.
+func (_c *ContractCreate) SetNillableEnrolled(v *int) *ContractCreate {
+	if v != nil {
+		_c.SetEnrolled(*v)
+	}
+	return _c
+}
+
+// SetEligible sets the "eligible" field.
+func (_c *ContractCreate) SetEligible(v int) *ContractCreate {
+	_c.mutation.SetEligible(v)
+	return _c
+}
+
+// SetNillableEligible sets the "eligible" field if the given value is not nil.
+func (_c *ContractCreate) SetNillableEligible(v *int) *ContractCreate {
+	if v != nil {
+		_c.SetEligible(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ContractCreate) SetID(v string) *ContractCreate {
 	_c.mutation.SetID(v)
@@ -53,6 +124,7 @@ func (_c *ContractCreate) Mutation() *ContractMutation {
 
 // Save creates the Contract in the database.
 func (_c *ContractCreate) Save(ctx context.Context) (*Contract, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -78,6 +150,30 @@ func (_c *ContractCreate) ExecX(ctx context.Context) {
 	}
 }
 
+// defaults sets the default values of the builder before save.
+func (_c *ContractCreate) defaults() {
+	if _, ok := _c.mutation.Updates(); !ok {
+		v := contract.DefaultUpdates
+		_c.mutation.SetUpdates(v)
+	}
+	if _, ok := _c.mutation.Listed(); !ok {
+		v := contract.DefaultListed
+		_c.mutation.SetListed(v)
+	}
+	if _, ok := _c.mutation.Ends(); !ok {
+		v := contract.DefaultEnds
+		_c.mutation.SetEnds(v)
+	}
+	if _, ok := _c.mutation.Enrolled(); !ok {
+		v := contract.DefaultEnrolled
+		_c.mutation.SetEnrolled(v)
+	}
+	if _, ok := _c.mutation.Eligible(); !ok {
+		v := contract.DefaultEligible
+		_c.mutation.SetEligible(v)
+	}
+}
+
 // check runs all checks and user-defined validators on the builder.
 func (_c *ContractCreate) check() error {
 	if _, ok := _c.mutation.Name(); !ok {
@@ -85,6 +181,21 @@ func (_c *ContractCreate) check() error {
 	}
 	if _, ok := _c.mutation.SponsorID(); !ok {
 		return &ValidationError{Name: "sponsor_id", err: errors.New(`ent: missing required field "Contract.sponsor_id"`)}
+	}
+	if _, ok := _c.mutation.Updates(); !ok {
+		return &ValidationError{Name: "updates", err: errors.New(`ent: missing required field "Contract.updates"`)}
+	}
+	if _, ok := _c.mutation.Listed(); !ok {
+		return &ValidationError{Name: "listed", err: errors.New(`ent: missing required field "Contract.listed"`)}
+	}
+	if _, ok := _c.mutation.Ends(); !ok {
+		return &ValidationError{Name: "ends", err: errors.New(`ent: missing required field "Contract.ends"`)}
+	}
+	if _, ok := _c.mutation.Enrolled(); !ok {
+		return &ValidationError{Name: "enrolled", err: errors.New(`ent: missing required field "Contract.enrolled"`)}
+	}
+	if _, ok := _c.mutation.Eligible(); !ok {
+		return &ValidationError{Name: "eligible", err: errors.New(`ent: missing required field "Contract.eligible"`)}
 	}
 	if len(_c.mutation.SponsorIDs()) == 0 {
 		return &ValidationError{Name: "sponsor", err: errors.New(`ent: missing required edge "Contract.sponsor"`)}
@@ -128,6 +239,26 @@ func (_c *ContractCreate) createSpec() (*Contract, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(contract.FieldName, field.TypeString, value)
 		_node.Name = value
+	}
+	if value, ok := _c.mutation.Updates(); ok {
+		_spec.SetField(contract.FieldUpdates, field.TypeString, value)
+		_node.Updates = value
+	}
+	if value, ok := _c.mutation.Listed(); ok {
+		_spec.SetField(contract.FieldListed, field.TypeBool, value)
+		_node.Listed = value
+	}
+	if value, ok := _c.mutation.Ends(); ok {
+		_spec.SetField(contract.FieldEnds, field.TypeInt32, value)
+		_node.Ends = value
+	}
+	if value, ok := _c.mutation.Enrolled(); ok {
+		_spec.SetField(contract.FieldEnrolled, field.TypeInt, value)
+		_node.Enrolled = value
+	}
+	if value, ok := _c.mutation.Eligible(); ok {
+		_spec.SetField(contract.FieldEligible, field.TypeInt, value)
+		_node.Eligible = value
 	}
 	if nodes := _c.mutation.SponsorIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -222,6 +353,84 @@ func (u *ContractUpsert) UpdateSponsorID() *ContractUpsert {
 	return u
 }
 
+// SetUpdates sets the "updates" field.
+func (u *ContractUpsert) SetUpdates(v domain.Updates) *ContractUpsert {
+	u.Set(contract.FieldUpdates, v)
+	return u
+}
+
+// UpdateUpdates sets the "updates" field to the value that was provided on create.
+func (u *ContractUpsert) UpdateUpdates() *ContractUpsert {
+	u.SetExcluded(contract.FieldUpdates)
+	return u
+}
+
+// SetListed sets the "listed" field.
+func (u *ContractUpsert) SetListed(v bool) *ContractUpsert {
+	u.Set(contract.FieldListed, v)
+	return u
+}
+
+// UpdateListed sets the "listed" field to the value that was provided on create.
+func (u *ContractUpsert) UpdateListed() *ContractUpsert {
+	u.SetExcluded(contract.FieldListed)
+	return u
+}
+
+// SetEnds sets the "ends" field.
+func (u *ContractUpsert) SetEnds(v domain.Date) *ContractUpsert {
+	u.Set(contract.FieldEnds, v)
+	return u
+}
+
+// UpdateEnds sets the "ends" field to the value that was provided on create.
+func (u *ContractUpsert) UpdateEnds() *ContractUpsert {
+	u.SetExcluded(contract.FieldEnds)
+	return u
+}
+
+// AddEnds adds v to the "ends" field.
+func (u *ContractUpsert) AddEnds(v domain.Date) *ContractUpsert {
+	u.Add(contract.FieldEnds, v)
+	return u
+}
+
+// SetEnrolled sets the "enrolled" field.
+func (u *ContractUpsert) SetEnrolled(v int) *ContractUpsert {
+	u.Set(contract.FieldEnrolled, v)
+	return u
+}
+
+// UpdateEnrolled sets the "enrolled" field to the value that was provided on create.
+func (u *ContractUpsert) UpdateEnrolled() *ContractUpsert {
+	u.SetExcluded(contract.FieldEnrolled)
+	return u
+}
+
+// AddEnrolled adds v to the "enrolled" field.
+func (u *ContractUpsert) AddEnrolled(v int) *ContractUpsert {
+	u.Add(contract.FieldEnrolled, v)
+	return u
+}
+
+// SetEligible sets the "eligible" field.
+func (u *ContractUpsert) SetEligible(v int) *ContractUpsert {
+	u.Set(contract.FieldEligible, v)
+	return u
+}
+
+// UpdateEligible sets the "eligible" field to the value that was provided on create.
+func (u *ContractUpsert) UpdateEligible() *ContractUpsert {
+	u.SetExcluded(contract.FieldEligible)
+	return u
+}
+
+// AddEligible adds v to the "eligible" field.
+func (u *ContractUpsert) AddEligible(v int) *ContractUpsert {
+	u.Add(contract.FieldEligible, v)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -298,6 +507,97 @@ func (u *ContractUpsertOne) UpdateSponsorID() *ContractUpsertOne {
 	})
 }
 
+// SetUpdates sets the "updates" field.
+func (u *ContractUpsertOne) SetUpdates(v domain.Updates) *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetUpdates(v)
+	})
+}
+
+// UpdateUpdates sets the "updates" field to the value that was provided on create.
+func (u *ContractUpsertOne) UpdateUpdates() *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateUpdates()
+	})
+}
+
+// SetListed sets the "listed" field.
+func (u *ContractUpsertOne) SetListed(v bool) *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetListed(v)
+	})
+}
+
+// UpdateListed sets the "listed" field to the value that was provided on create.
+func (u *ContractUpsertOne) UpdateListed() *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateListed()
+	})
+}
+
+// SetEnds sets the "ends" field.
+func (u *ContractUpsertOne) SetEnds(v domain.Date) *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetEnds(v)
+	})
+}
+
+// AddEnds adds v to the "ends" field.
+func (u *ContractUpsertOne) AddEnds(v domain.Date) *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.AddEnds(v)
+	})
+}
+
+// UpdateEnds sets the "ends" field to the value that was provided on create.
+func (u *ContractUpsertOne) UpdateEnds() *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateEnds()
+	})
+}
+
+// SetEnrolled sets the "enrolled" field.
+func (u *ContractUpsertOne) SetEnrolled(v int) *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetEnrolled(v)
+	})
+}
+
+// AddEnrolled adds v to the "enrolled" field.
+func (u *ContractUpsertOne) AddEnrolled(v int) *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.AddEnrolled(v)
+	})
+}
+
+// UpdateEnrolled sets the "enrolled" field to the value that was provided on create.
+func (u *ContractUpsertOne) UpdateEnrolled() *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateEnrolled()
+	})
+}
+
+// SetEligible sets the "eligible" field.
+func (u *ContractUpsertOne) SetEligible(v int) *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetEligible(v)
+	})
+}
+
+// AddEligible adds v to the "eligible" field.
+func (u *ContractUpsertOne) AddEligible(v int) *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.AddEligible(v)
+	})
+}
+
+// UpdateEligible sets the "eligible" field to the value that was provided on create.
+func (u *ContractUpsertOne) UpdateEligible() *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateEligible()
+	})
+}
+
 // Exec executes the query.
 func (u *ContractUpsertOne) Exec(ctx context.Context) error {
 	if len(u.create.conflict) == 0 {
@@ -355,6 +655,7 @@ func (_c *ContractCreateBulk) Save(ctx context.Context) ([]*Contract, error) {
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*ContractMutation)
 				if !ok {
@@ -537,6 +838,97 @@ func (u *ContractUpsertBulk) SetSponsorID(v string) *ContractUpsertBulk {
 func (u *ContractUpsertBulk) UpdateSponsorID() *ContractUpsertBulk {
 	return u.Update(func(s *ContractUpsert) {
 		s.UpdateSponsorID()
+	})
+}
+
+// SetUpdates sets the "updates" field.
+func (u *ContractUpsertBulk) SetUpdates(v domain.Updates) *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetUpdates(v)
+	})
+}
+
+// UpdateUpdates sets the "updates" field to the value that was provided on create.
+func (u *ContractUpsertBulk) UpdateUpdates() *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateUpdates()
+	})
+}
+
+// SetListed sets the "listed" field.
+func (u *ContractUpsertBulk) SetListed(v bool) *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetListed(v)
+	})
+}
+
+// UpdateListed sets the "listed" field to the value that was provided on create.
+func (u *ContractUpsertBulk) UpdateListed() *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateListed()
+	})
+}
+
+// SetEnds sets the "ends" field.
+func (u *ContractUpsertBulk) SetEnds(v domain.Date) *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetEnds(v)
+	})
+}
+
+// AddEnds adds v to the "ends" field.
+func (u *ContractUpsertBulk) AddEnds(v domain.Date) *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.AddEnds(v)
+	})
+}
+
+// UpdateEnds sets the "ends" field to the value that was provided on create.
+func (u *ContractUpsertBulk) UpdateEnds() *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateEnds()
+	})
+}
+
+// SetEnrolled sets the "enrolled" field.
+func (u *ContractUpsertBulk) SetEnrolled(v int) *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetEnrolled(v)
+	})
+}
+
+// AddEnrolled adds v to the "enrolled" field.
+func (u *ContractUpsertBulk) AddEnrolled(v int) *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.AddEnrolled(v)
+	})
+}
+
+// UpdateEnrolled sets the "enrolled" field to the value that was provided on create.
+func (u *ContractUpsertBulk) UpdateEnrolled() *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateEnrolled()
+	})
+}
+
+// SetEligible sets the "eligible" field.
+func (u *ContractUpsertBulk) SetEligible(v int) *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetEligible(v)
+	})
+}
+
+// AddEligible adds v to the "eligible" field.
+func (u *ContractUpsertBulk) AddEligible(v int) *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.AddEligible(v)
+	})
+}
+
+// UpdateEligible sets the "eligible" field to the value that was provided on create.
+func (u *ContractUpsertBulk) UpdateEligible() *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateEligible()
 	})
 }
 

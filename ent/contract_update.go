@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/predicate"
 	"cms.gov/ab2d/ent/sponsor"
@@ -54,6 +55,97 @@ func (_u *ContractUpdate) SetNillableSponsorID(v *string) *ContractUpdate {
 	if v != nil {
 		_u.SetSponsorID(*v)
 	}
+	return _u
+}
+
+// SetUpdates sets the "updates" field.
+func (_u *ContractUpdate) SetUpdates(v domain.Updates) *ContractUpdate {
+	_u.mutation.SetUpdates(v)
+	return _u
+}
+
+// SetNillableUpdates sets the "updates" field if the given value is not nil.
+func (_u *ContractUpdate) SetNillableUpdates(v *domain.Updates) *ContractUpdate {
+	if v != nil {
+		_u.SetUpdates(*v)
+	}
+	return _u
+}
+
+// SetListed sets the "listed" field.
+func (_u *ContractUpdate) SetListed(v bool) *ContractUpdate {
+	_u.mutation.SetListed(v)
+	return _u
+}
+
+// SetNillableListed sets the "listed" field if the given value is not nil.
+func (_u *ContractUpdate) SetNillableListed(v *bool) *ContractUpdate {
+	if v != nil {
+		_u.SetListed(*v)
+	}
+	return _u
+}
+
+// SetEnds sets the "ends" field.
+func (_u *ContractUpdate) SetEnds(v domain.Date) *ContractUpdate {
+	_u.mutation.ResetEnds()
+	_u.mutation.SetEnds(v)
+	return _u
+}
+
+// SetNillableEnds sets the "ends" field if the given value is not nil.
+func (_u *ContractUpdate) SetNillableEnds(v *domain.Date) *ContractUpdate {
+	if v != nil {
+		_u.SetEnds(*v)
+	}
+	return _u
+}
+
+// AddEnds adds value to the "ends" field.
+func (_u *ContractUpdate) AddEnds(v domain.Date) *ContractUpdate {
+	_u.mutation.AddEnds(v)
+	return _u
+}
+
+// SetEnrolled sets the "enrolled" field.
+func (_u *ContractUpdate) SetEnrolled(v int) *ContractUpdate {
+	_u.mutation.ResetEnrolled()
+	_u.mutation.SetEnrolled(v)
+	return _u
+}
+
+// SetNillableEnrolled sets the "enrolled" field if the given value is not nil.
+func (_u *ContractUpdate) SetNillableEnrolled(v *int) *ContractUpdate {
+	if v != nil {
+		_u.SetEnrolled(*v)
+	}
+	return _u
+}
+
+// AddEnrolled adds value to the "enrolled" field.
+func (_u *ContractUpdate) AddEnrolled(v int) *ContractUpdate {
+	_u.mutation.AddEnrolled(v)
+	return _u
+}
+
+// SetEligible sets the "eligible" field.
+func (_u *ContractUpdate) SetEligible(v int) *ContractUpdate {
+	_u.mutation.ResetEligible()
+	_u.mutation.SetEligible(v)
+	return _u
+}
+
+// SetNillableEligible sets the "eligible" field if the given value is not nil.
+func (_u *ContractUpdate) SetNillableEligible(v *int) *ContractUpdate {
+	if v != nil {
+		_u.SetEligible(*v)
+	}
+	return _u
+}
+
+// AddEligible adds value to the "eligible" field.
+func (_u *ContractUpdate) AddEligible(v int) *ContractUpdate {
+	_u.mutation.AddEligible(v)
 	return _u
 }
 
@@ -128,6 +220,30 @@ func (_u *ContractUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(contract.FieldName, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Updates(); ok {
+		_spec.SetField(contract.FieldUpdates, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Listed(); ok {
+		_spec.SetField(contract.FieldListed, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Ends(); ok {
+		_spec.SetField(contract.FieldEnds, field.TypeInt32, value)
+	}
+	if value, ok := _u.mutation.AddedEnds(); ok {
+		_spec.AddField(contract.FieldEnds, field.TypeInt32, value)
+	}
+	if value, ok := _u.mutation.Enrolled(); ok {
+		_spec.SetField(contract.FieldEnrolled, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedEnrolled(); ok {
+		_spec.AddField(contract.FieldEnrolled, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Eligible(); ok {
+		_spec.SetField(contract.FieldEligible, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedEligible(); ok {
+		_spec.AddField(contract.FieldEligible, field.TypeInt, value)
 	}
 	if _u.mutation.SponsorCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -205,6 +321,97 @@ func (_u *ContractUpdateOne) SetNillableSponsorID(v *string) *ContractUpdateOne 
 	if v != nil {
 		_u.SetSponsorID(*v)
 	}
+	return _u
+}
+
+// SetUpdates sets the "updates" field.
+func (_u *ContractUpdateOne) SetUpdates(v domain.Updates) *ContractUpdateOne {
+	_u.mutation.SetUpdates(v)
+	return _u
+}
+
+// SetNillableUpdates sets the "updates" field if the given value is not nil.
+func (_u *ContractUpdateOne) SetNillableUpdates(v *domain.Updates) *ContractUpdateOne {
+	if v != nil {
+		_u.SetUpdates(*v)
+	}
+	return _u
+}
+
+// SetListed sets the "listed" field.
+func (_u *ContractUpdateOne) SetListed(v bool) *ContractUpdateOne {
+	_u.mutation.SetListed(v)
+	return _u
+}
+
+// SetNillableListed sets the "listed" field if the given value is not nil.
+func (_u *ContractUpdateOne) SetNillableListed(v *bool) *ContractUpdateOne {
+	if v != nil {
+		_u.SetListed(*v)
+	}
+	return _u
+}
+
+// SetEnds sets the "ends" field.
+func (_u *ContractUpdateOne) SetEnds(v domain.Date) *ContractUpdateOne {
+	_u.mutation.ResetEnds()
+	_u.mutation.SetEnds(v)
+	return _u
+}
+
+// SetNillableEnds sets the "ends" field if the given value is not nil.
+func (_u *ContractUpdateOne) SetNillableEnds(v *domain.Date) *ContractUpdateOne {
+	if v != nil {
+		_u.SetEnds(*v)
+	}
+	return _u
+}
+
+// AddEnds adds value to the "ends" field.
+func (_u *ContractUpdateOne) AddEnds(v domain.Date) *ContractUpdateOne {
+	_u.mutation.AddEnds(v)
+	return _u
+}
+
+// SetEnrolled sets the "enrolled" field.
+func (_u *ContractUpdateOne) SetEnrolled(v int) *ContractUpdateOne {
+	_u.mutation.ResetEnrolled()
+	_u.mutation.SetEnrolled(v)
+	return _u
+}
+
+// SetNillableEnrolled sets the "enrolled" field if the given value is not nil.
+func (_u *ContractUpdateOne) SetNillableEnrolled(v *int) *ContractUpdateOne {
+	if v != nil {
+		_u.SetEnrolled(*v)
+	}
+	return _u
+}
+
+// AddEnrolled adds value to the "enrolled" field.
+func (_u *ContractUpdateOne) AddEnrolled(v int) *ContractUpdateOne {
+	_u.mutation.AddEnrolled(v)
+	return _u
+}
+
+// SetEligible sets the "eligible" field.
+func (_u *ContractUpdateOne) SetEligible(v int) *ContractUpdateOne {
+	_u.mutation.ResetEligible()
+	_u.mutation.SetEligible(v)
+	return _u
+}
+
+// SetNillableEligible sets the "eligible" field if the given value is not nil.
+func (_u *ContractUpdateOne) SetNillableEligible(v *int) *ContractUpdateOne {
+	if v != nil {
+		_u.SetEligible(*v)
+	}
+	return _u
+}
+
+// AddEligible adds value to the "eligible" field.
+func (_u *ContractUpdateOne) AddEligible(v int) *ContractUpdateOne {
+	_u.mutation.AddEligible(v)
 	return _u
 }
 
@@ -309,6 +516,30 @@ func (_u *ContractUpdateOne) sqlSave(ctx context.Context) (_node *Contract, err 
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(contract.FieldName, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Updates(); ok {
+		_spec.SetField(contract.FieldUpdates, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Listed(); ok {
+		_spec.SetField(contract.FieldListed, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Ends(); ok {
+		_spec.SetField(contract.FieldEnds, field.TypeInt32, value)
+	}
+	if value, ok := _u.mutation.AddedEnds(); ok {
+		_spec.AddField(contract.FieldEnds, field.TypeInt32, value)
+	}
+	if value, ok := _u.mutation.Enrolled(); ok {
+		_spec.SetField(contract.FieldEnrolled, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedEnrolled(); ok {
+		_spec.AddField(contract.FieldEnrolled, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Eligible(); ok {
+		_spec.SetField(contract.FieldEligible, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedEligible(); ok {
+		_spec.AddField(contract.FieldEligible, field.TypeInt, value)
 	}
 	if _u.mutation.SponsorCleared() {
 		edge := &sqlgraph.EdgeSpec{

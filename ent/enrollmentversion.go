@@ -23,7 +23,9 @@ type EnrollmentVersion struct {
 	// Version holds the value of the "version" field.
 	Version domain.EnrollmentVersion `json:"version,omitempty"`
 	// RecordedAt holds the value of the "recorded_at" field.
-	RecordedAt   time.Time `json:"recorded_at,omitempty"`
+	RecordedAt time.Time `json:"recorded_at,omitempty"`
+	// when a later load last changed nothing
+	ConfirmedAt  *time.Time `json:"confirmed_at,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -36,7 +38,7 @@ func (*EnrollmentVersion) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullInt64)
 		case enrollmentversion.FieldContract:
 			values[i] = new(sql.NullString)
-		case enrollmentversion.FieldRecordedAt:
+		case enrollmentversion.FieldRecordedAt, enrollmentversion.FieldConfirmedAt:
 			values[i] = new(sql.NullTime)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -76,6 +78,13 @@ func (_m *EnrollmentVersion) assignValues(columns []string, values []any) error 
 				return fmt.Errorf("unexpected type %T for field recorded_at", values[i])
 			} else if value.Valid {
 				_m.RecordedAt = value.Time
+			}
+		case enrollmentversion.FieldConfirmedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field confirmed_at", values[i])
+			} else if value.Valid {
+				_m.ConfirmedAt = new(time.Time)
+				*_m.ConfirmedAt = value.Time
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -121,6 +130,11 @@ func (_m *EnrollmentVersion) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("recorded_at=")
 	builder.WriteString(_m.RecordedAt.Format(time.ANSIC))
+	builder.WriteString(", ")
+	if v := _m.ConfirmedAt; v != nil {
+		builder.WriteString("confirmed_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -41,6 +41,20 @@ func (_c *EnrollmentVersionCreate) SetRecordedAt(v time.Time) *EnrollmentVersion
 	return _c
 }
 
+// SetConfirmedAt sets the "confirmed_at" field.
+func (_c *EnrollmentVersionCreate) SetConfirmedAt(v time.Time) *EnrollmentVersionCreate {
+	_c.mutation.SetConfirmedAt(v)
+	return _c
+}
+
+// SetNillableConfirmedAt sets the "confirmed_at" field if the given value is not nil.
+func (_c *EnrollmentVersionCreate) SetNillableConfirmedAt(v *time.Time) *EnrollmentVersionCreate {
+	if v != nil {
+		_c.SetConfirmedAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *EnrollmentVersionCreate) SetID(v int64) *EnrollmentVersionCreate {
 	_c.mutation.SetID(v)
@@ -135,6 +149,10 @@ func (_c *EnrollmentVersionCreate) createSpec() (*EnrollmentVersion, *sqlgraph.C
 		_spec.SetField(enrollmentversion.FieldRecordedAt, field.TypeTime, value)
 		_node.RecordedAt = value
 	}
+	if value, ok := _c.mutation.ConfirmedAt(); ok {
+		_spec.SetField(enrollmentversion.FieldConfirmedAt, field.TypeTime, value)
+		_node.ConfirmedAt = &value
+	}
 	return _node, _spec
 }
 
@@ -186,6 +204,24 @@ type (
 		*sql.UpdateSet
 	}
 )
+
+// SetConfirmedAt sets the "confirmed_at" field.
+func (u *EnrollmentVersionUpsert) SetConfirmedAt(v time.Time) *EnrollmentVersionUpsert {
+	u.Set(enrollmentversion.FieldConfirmedAt, v)
+	return u
+}
+
+// UpdateConfirmedAt sets the "confirmed_at" field to the value that was provided on create.
+func (u *EnrollmentVersionUpsert) UpdateConfirmedAt() *EnrollmentVersionUpsert {
+	u.SetExcluded(enrollmentversion.FieldConfirmedAt)
+	return u
+}
+
+// ClearConfirmedAt clears the value of the "confirmed_at" field.
+func (u *EnrollmentVersionUpsert) ClearConfirmedAt() *EnrollmentVersionUpsert {
+	u.SetNull(enrollmentversion.FieldConfirmedAt)
+	return u
+}
 
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
@@ -242,6 +278,27 @@ func (u *EnrollmentVersionUpsertOne) Update(set func(*EnrollmentVersionUpsert)) 
 		set(&EnrollmentVersionUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetConfirmedAt sets the "confirmed_at" field.
+func (u *EnrollmentVersionUpsertOne) SetConfirmedAt(v time.Time) *EnrollmentVersionUpsertOne {
+	return u.Update(func(s *EnrollmentVersionUpsert) {
+		s.SetConfirmedAt(v)
+	})
+}
+
+// UpdateConfirmedAt sets the "confirmed_at" field to the value that was provided on create.
+func (u *EnrollmentVersionUpsertOne) UpdateConfirmedAt() *EnrollmentVersionUpsertOne {
+	return u.Update(func(s *EnrollmentVersionUpsert) {
+		s.UpdateConfirmedAt()
+	})
+}
+
+// ClearConfirmedAt clears the value of the "confirmed_at" field.
+func (u *EnrollmentVersionUpsertOne) ClearConfirmedAt() *EnrollmentVersionUpsertOne {
+	return u.Update(func(s *EnrollmentVersionUpsert) {
+		s.ClearConfirmedAt()
+	})
 }
 
 // Exec executes the query.
@@ -464,6 +521,27 @@ func (u *EnrollmentVersionUpsertBulk) Update(set func(*EnrollmentVersionUpsert))
 		set(&EnrollmentVersionUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetConfirmedAt sets the "confirmed_at" field.
+func (u *EnrollmentVersionUpsertBulk) SetConfirmedAt(v time.Time) *EnrollmentVersionUpsertBulk {
+	return u.Update(func(s *EnrollmentVersionUpsert) {
+		s.SetConfirmedAt(v)
+	})
+}
+
+// UpdateConfirmedAt sets the "confirmed_at" field to the value that was provided on create.
+func (u *EnrollmentVersionUpsertBulk) UpdateConfirmedAt() *EnrollmentVersionUpsertBulk {
+	return u.Update(func(s *EnrollmentVersionUpsert) {
+		s.UpdateConfirmedAt()
+	})
+}
+
+// ClearConfirmedAt clears the value of the "confirmed_at" field.
+func (u *EnrollmentVersionUpsertBulk) ClearConfirmedAt() *EnrollmentVersionUpsertBulk {
+	return u.Update(func(s *EnrollmentVersionUpsert) {
+		s.ClearConfirmedAt()
+	})
 }
 
 // Exec executes the query.

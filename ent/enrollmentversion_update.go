@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"cms.gov/ab2d/ent/enrollmentversion"
 	"cms.gov/ab2d/ent/predicate"
@@ -25,6 +26,26 @@ type EnrollmentVersionUpdate struct {
 // Where appends a list predicates to the EnrollmentVersionUpdate builder.
 func (_u *EnrollmentVersionUpdate) Where(ps ...predicate.EnrollmentVersion) *EnrollmentVersionUpdate {
 	_u.mutation.Where(ps...)
+	return _u
+}
+
+// SetConfirmedAt sets the "confirmed_at" field.
+func (_u *EnrollmentVersionUpdate) SetConfirmedAt(v time.Time) *EnrollmentVersionUpdate {
+	_u.mutation.SetConfirmedAt(v)
+	return _u
+}
+
+// SetNillableConfirmedAt sets the "confirmed_at" field if the given value is not nil.
+func (_u *EnrollmentVersionUpdate) SetNillableConfirmedAt(v *time.Time) *EnrollmentVersionUpdate {
+	if v != nil {
+		_u.SetConfirmedAt(*v)
+	}
+	return _u
+}
+
+// ClearConfirmedAt clears the value of the "confirmed_at" field.
+func (_u *EnrollmentVersionUpdate) ClearConfirmedAt() *EnrollmentVersionUpdate {
+	_u.mutation.ClearConfirmedAt()
 	return _u
 }
 
@@ -75,6 +96,12 @@ func (_u *EnrollmentVersionUpdate) sqlSave(ctx context.Context) (_node int, err 
 			}
 		}
 	}
+	if value, ok := _u.mutation.ConfirmedAt(); ok {
+		_spec.SetField(enrollmentversion.FieldConfirmedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ConfirmedAtCleared() {
+		_spec.ClearField(enrollmentversion.FieldConfirmedAt, field.TypeTime)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -95,6 +122,26 @@ type EnrollmentVersionUpdateOne struct {
 	hooks     []Hook
 	mutation  *EnrollmentVersionMutation
 	modifiers []func(*sql.UpdateBuilder)
+}
+
+// SetConfirmedAt sets the "confirmed_at" field.
+func (_u *EnrollmentVersionUpdateOne) SetConfirmedAt(v time.Time) *EnrollmentVersionUpdateOne {
+	_u.mutation.SetConfirmedAt(v)
+	return _u
+}
+
+// SetNillableConfirmedAt sets the "confirmed_at" field if the given value is not nil.
+func (_u *EnrollmentVersionUpdateOne) SetNillableConfirmedAt(v *time.Time) *EnrollmentVersionUpdateOne {
+	if v != nil {
+		_u.SetConfirmedAt(*v)
+	}
+	return _u
+}
+
+// ClearConfirmedAt clears the value of the "confirmed_at" field.
+func (_u *EnrollmentVersionUpdateOne) ClearConfirmedAt() *EnrollmentVersionUpdateOne {
+	_u.mutation.ClearConfirmedAt()
+	return _u
 }
 
 // Mutation returns the EnrollmentVersionMutation object of the builder.
@@ -173,6 +220,12 @@ func (_u *EnrollmentVersionUpdateOne) sqlSave(ctx context.Context) (_node *Enrol
 				ps[i](selector)
 			}
 		}
+	}
+	if value, ok := _u.mutation.ConfirmedAt(); ok {
+		_spec.SetField(enrollmentversion.FieldConfirmedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ConfirmedAtCleared() {
+		_spec.ClearField(enrollmentversion.FieldConfirmedAt, field.TypeTime)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &EnrollmentVersion{config: _u.config}

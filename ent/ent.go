@@ -16,8 +16,12 @@ import (
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/coverage"
 	"cms.gov/ab2d/ent/download"
+	"cms.gov/ab2d/ent/enrollmentintake"
 	"cms.gov/ab2d/ent/enrollmentversion"
+	"cms.gov/ab2d/ent/errand"
 	"cms.gov/ab2d/ent/exportjob"
+	"cms.gov/ab2d/ent/gatheredenrollee"
+	"cms.gov/ab2d/ent/hold"
 	"cms.gov/ab2d/ent/idempotencykey"
 	"cms.gov/ab2d/ent/jobcontract"
 	"cms.gov/ab2d/ent/outputfile"
@@ -98,8 +102,12 @@ func checkColumn(t, c string) error {
 			contract.Table:          contract.ValidColumn,
 			coverage.Table:          coverage.ValidColumn,
 			download.Table:          download.ValidColumn,
+			enrollmentintake.Table:  enrollmentintake.ValidColumn,
 			enrollmentversion.Table: enrollmentversion.ValidColumn,
+			errand.Table:            errand.ValidColumn,
 			exportjob.Table:         exportjob.ValidColumn,
+			gatheredenrollee.Table:  gatheredenrollee.ValidColumn,
+			hold.Table:              hold.ValidColumn,
 			idempotencykey.Table:    idempotencykey.ValidColumn,
 			jobcontract.Table:       jobcontract.ValidColumn,
 			outputfile.Table:        outputfile.ValidColumn,

@@ -18,8 +18,12 @@ import (
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/coverage"
 	"cms.gov/ab2d/ent/download"
+	"cms.gov/ab2d/ent/enrollmentintake"
 	"cms.gov/ab2d/ent/enrollmentversion"
+	"cms.gov/ab2d/ent/errand"
 	"cms.gov/ab2d/ent/exportjob"
+	"cms.gov/ab2d/ent/gatheredenrollee"
+	"cms.gov/ab2d/ent/hold"
 	"cms.gov/ab2d/ent/idempotencykey"
 	"cms.gov/ab2d/ent/jobcontract"
 	"cms.gov/ab2d/ent/outputfile"
@@ -51,8 +55,12 @@ const (
 	TypeContract          = "Contract"
 	TypeCoverage          = "Coverage"
 	TypeDownload          = "Download"
+	TypeEnrollmentIntake  = "EnrollmentIntake"
 	TypeEnrollmentVersion = "EnrollmentVersion"
+	TypeErrand            = "Errand"
 	TypeExportJob         = "ExportJob"
+	TypeGatheredEnrollee  = "GatheredEnrollee"
+	TypeHold              = "Hold"
 	TypeIdempotencyKey    = "IdempotencyKey"
 	TypeJobContract       = "JobContract"
 	TypeOutputFile        = "OutputFile"
@@ -967,6 +975,8 @@ type AttestationEventMutation struct {
 	attestor_office *string
 	effective       *domain.Date
 	addeffective    *domain.Date
+	data_start      *domain.Date
+	adddata_start   *domain.Date
 	recorded        *time.Time
 	source          *string
 	actor           *domain.Actor
@@ -1319,6 +1329,62 @@ func (m *AttestationEventMutation) ResetEffective() {
 	m.addeffective = nil
 }
 
+// SetDataStart sets the "data_start" field.
+func (m *AttestationEventMutation) SetDataStart(d domain.Date) {
+	m.data_start = &d
+	m.adddata_start = nil
+}
+
+// DataStart returns the value of the "data_start" field in the mutation.
+func (m *AttestationEventMutation) DataStart() (r domain.Date, exists bool) {
+	v := m.data_start
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDataStart returns the old "data_start" field's value of the AttestationEvent entity.
+// If the AttestationEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AttestationEventMutation) OldDataStart(ctx context.Context) (v domain.Date, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDataStart is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDataStart requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDataStart: %w", err)
+	}
+	return oldValue.DataStart, nil
+}
+
+// AddDataStart adds d to the "data_start" field.
+func (m *AttestationEventMutation) AddDataStart(d domain.Date) {
+	if m.adddata_start != nil {
+		*m.adddata_start += d
+	} else {
+		m.adddata_start = &d
+	}
+}
+
+// AddedDataStart returns the value that was added to the "data_start" field in this mutation.
+func (m *AttestationEventMutation) AddedDataStart() (r domain.Date, exists bool) {
+	v := m.adddata_start
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetDataStart resets all changes to the "data_start" field.
+func (m *AttestationEventMutation) ResetDataStart() {
+	m.data_start = nil
+	m.adddata_start = nil
+}
+
 // SetRecorded sets the "recorded" field.
 func (m *AttestationEventMutation) SetRecorded(t time.Time) {
 	m.recorded = &t
@@ -1569,7 +1635,7 @@ func (m *AttestationEventMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AttestationEventMutation) Fields() []string {
-	fields := make([]string, 0, 12)
+	fields := make([]string, 0, 13)
 	if m.event_id != nil {
 		fields = append(fields, attestationevent.FieldEventID)
 	}
@@ -1587,6 +1653,9 @@ func (m *AttestationEventMutation) Fields() []string {
 	}
 	if m.effective != nil {
 		fields = append(fields, attestationevent.FieldEffective)
+	}
+	if m.data_start != nil {
+		fields = append(fields, attestationevent.FieldDataStart)
 	}
 	if m.recorded != nil {
 		fields = append(fields, attestationevent.FieldRecorded)
@@ -1626,6 +1695,8 @@ func (m *AttestationEventMutation) Field(name string) (ent.Value, bool) {
 		return m.AttestorOffice()
 	case attestationevent.FieldEffective:
 		return m.Effective()
+	case attestationevent.FieldDataStart:
+		return m.DataStart()
 	case attestationevent.FieldRecorded:
 		return m.Recorded()
 	case attestationevent.FieldSource:
@@ -1659,6 +1730,8 @@ func (m *AttestationEventMutation) OldField(ctx context.Context, name string) (e
 		return m.OldAttestorOffice(ctx)
 	case attestationevent.FieldEffective:
 		return m.OldEffective(ctx)
+	case attestationevent.FieldDataStart:
+		return m.OldDataStart(ctx)
 	case attestationevent.FieldRecorded:
 		return m.OldRecorded(ctx)
 	case attestationevent.FieldSource:
@@ -1722,6 +1795,13 @@ func (m *AttestationEventMutation) SetField(name string, value ent.Value) error 
 		}
 		m.SetEffective(v)
 		return nil
+	case attestationevent.FieldDataStart:
+		v, ok := value.(domain.Date)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDataStart(v)
+		return nil
 	case attestationevent.FieldRecorded:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -1775,6 +1855,9 @@ func (m *AttestationEventMutation) AddedFields() []string {
 	if m.addeffective != nil {
 		fields = append(fields, attestationevent.FieldEffective)
 	}
+	if m.adddata_start != nil {
+		fields = append(fields, attestationevent.FieldDataStart)
+	}
 	return fields
 }
 
@@ -1785,6 +1868,8 @@ func (m *AttestationEventMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case attestationevent.FieldEffective:
 		return m.AddedEffective()
+	case attestationevent.FieldDataStart:
+		return m.AddedDataStart()
 	}
 	return nil, false
 }
@@ -1800,6 +1885,13 @@ func (m *AttestationEventMutation) AddField(name string, value ent.Value) error 
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddEffective(v)
+		return nil
+	case attestationevent.FieldDataStart:
+		v, ok := value.(domain.Date)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddDataStart(v)
 		return nil
 	}
 	return fmt.Errorf("unknown AttestationEvent numeric field %s", name)
@@ -1845,6 +1937,9 @@ func (m *AttestationEventMutation) ResetField(name string) error {
 		return nil
 	case attestationevent.FieldEffective:
 		m.ResetEffective()
+		return nil
+	case attestationevent.FieldDataStart:
+		m.ResetDataStart()
 		return nil
 	case attestationevent.FieldRecorded:
 		m.ResetRecorded()
@@ -3226,6 +3321,14 @@ type ContractMutation struct {
 	typ            string
 	id             *string
 	name           *string
+	updates        *domain.Updates
+	listed         *bool
+	ends           *domain.Date
+	addends        *domain.Date
+	enrolled       *int
+	addenrolled    *int
+	eligible       *int
+	addeligible    *int
 	clearedFields  map[string]struct{}
 	sponsor        *string
 	clearedsponsor bool
@@ -3410,6 +3513,246 @@ func (m *ContractMutation) ResetSponsorID() {
 	m.sponsor = nil
 }
 
+// SetUpdates sets the "updates" field.
+func (m *ContractMutation) SetUpdates(d domain.Updates) {
+	m.updates = &d
+}
+
+// Updates returns the value of the "updates" field in the mutation.
+func (m *ContractMutation) Updates() (r domain.Updates, exists bool) {
+	v := m.updates
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdates returns the old "updates" field's value of the Contract entity.
+// If the Contract object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContractMutation) OldUpdates(ctx context.Context) (v domain.Updates, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdates is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdates requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdates: %w", err)
+	}
+	return oldValue.Updates, nil
+}
+
+// ResetUpdates resets all changes to the "updates" field.
+func (m *ContractMutation) ResetUpdates() {
+	m.updates = nil
+}
+
+// SetListed sets the "listed" field.
+func (m *ContractMutation) SetListed(b bool) {
+	m.listed = &b
+}
+
+// Listed returns the value of the "listed" field in the mutation.
+func (m *ContractMutation) Listed() (r bool, exists bool) {
+	v := m.listed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldListed returns the old "listed" field's value of the Contract entity.
+// If the Contract object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContractMutation) OldListed(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldListed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldListed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldListed: %w", err)
+	}
+	return oldValue.Listed, nil
+}
+
+// ResetListed resets all changes to the "listed" field.
+func (m *ContractMutation) ResetListed() {
+	m.listed = nil
+}
+
+// SetEnds sets the "ends" field.
+func (m *ContractMutation) SetEnds(d domain.Date) {
+	m.ends = &d
+	m.addends = nil
+}
+
+// Ends returns the value of the "ends" field in the mutation.
+func (m *ContractMutation) Ends() (r domain.Date, exists bool) {
+	v := m.ends
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEnds returns the old "ends" field's value of the Contract entity.
+// If the Contract object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContractMutation) OldEnds(ctx context.Context) (v domain.Date, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEnds is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEnds requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEnds: %w", err)
+	}
+	return oldValue.Ends, nil
+}
+
+// AddEnds adds d to the "ends" field.
+func (m *ContractMutation) AddEnds(d domain.Date) {
+	if m.addends != nil {
+		*m.addends += d
+	} else {
+		m.addends = &d
+	}
+}
+
+// AddedEnds returns the value that was added to the "ends" field in this mutation.
+func (m *ContractMutation) AddedEnds() (r domain.Date, exists bool) {
+	v := m.addends
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetEnds resets all changes to the "ends" field.
+func (m *ContractMutation) ResetEnds() {
+	m.ends = nil
+	m.addends = nil
+}
+
+// SetEnrolled sets the "enrolled" field.
+func (m *ContractMutation) SetEnrolled(i int) {
+	m.enrolled = &i
+	m.addenrolled = nil
+}
+
+// Enrolled returns the value of the "enrolled" field in the mutation.
+func (m *ContractMutation) Enrolled() (r int, exists bool) {
+	v := m.enrolled
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEnrolled returns the old "enrolled" field's value of the Contract entity.
+// If the Contract object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContractMutation) OldEnrolled(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEnrolled is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEnrolled requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEnrolled: %w", err)
+	}
+	return oldValue.Enrolled, nil
+}
+
+// AddEnrolled adds i to the "enrolled" field.
+func (m *ContractMutation) AddEnrolled(i int) {
+	if m.addenrolled != nil {
+		*m.addenrolled += i
+	} else {
+		m.addenrolled = &i
+	}
+}
+
+// AddedEnrolled returns the value that was added to the "enrolled" field in this mutation.
+func (m *ContractMutation) AddedEnrolled() (r int, exists bool) {
+	v := m.addenrolled
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetEnrolled resets all changes to the "enrolled" field.
+func (m *ContractMutation) ResetEnrolled() {
+	m.enrolled = nil
+	m.addenrolled = nil
+}
+
+// SetEligible sets the "eligible" field.
+func (m *ContractMutation) SetEligible(i int) {
+	m.eligible = &i
+	m.addeligible = nil
+}
+
+// Eligible returns the value of the "eligible" field in the mutation.
+func (m *ContractMutation) Eligible() (r int, exists bool) {
+	v := m.eligible
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEligible returns the old "eligible" field's value of the Contract entity.
+// If the Contract object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContractMutation) OldEligible(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEligible is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEligible requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEligible: %w", err)
+	}
+	return oldValue.Eligible, nil
+}
+
+// AddEligible adds i to the "eligible" field.
+func (m *ContractMutation) AddEligible(i int) {
+	if m.addeligible != nil {
+		*m.addeligible += i
+	} else {
+		m.addeligible = &i
+	}
+}
+
+// AddedEligible returns the value that was added to the "eligible" field in this mutation.
+func (m *ContractMutation) AddedEligible() (r int, exists bool) {
+	v := m.addeligible
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetEligible resets all changes to the "eligible" field.
+func (m *ContractMutation) ResetEligible() {
+	m.eligible = nil
+	m.addeligible = nil
+}
+
 // ClearSponsor clears the "sponsor" edge to the Sponsor entity.
 func (m *ContractMutation) ClearSponsor() {
 	m.clearedsponsor = true
@@ -3471,12 +3814,27 @@ func (m *ContractMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ContractMutation) Fields() []string {
-	fields := make([]string, 0, 2)
+	fields := make([]string, 0, 7)
 	if m.name != nil {
 		fields = append(fields, contract.FieldName)
 	}
 	if m.sponsor != nil {
 		fields = append(fields, contract.FieldSponsorID)
+	}
+	if m.updates != nil {
+		fields = append(fields, contract.FieldUpdates)
+	}
+	if m.listed != nil {
+		fields = append(fields, contract.FieldListed)
+	}
+	if m.ends != nil {
+		fields = append(fields, contract.FieldEnds)
+	}
+	if m.enrolled != nil {
+		fields = append(fields, contract.FieldEnrolled)
+	}
+	if m.eligible != nil {
+		fields = append(fields, contract.FieldEligible)
 	}
 	return fields
 }
@@ -3490,6 +3848,16 @@ func (m *ContractMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case contract.FieldSponsorID:
 		return m.SponsorID()
+	case contract.FieldUpdates:
+		return m.Updates()
+	case contract.FieldListed:
+		return m.Listed()
+	case contract.FieldEnds:
+		return m.Ends()
+	case contract.FieldEnrolled:
+		return m.Enrolled()
+	case contract.FieldEligible:
+		return m.Eligible()
 	}
 	return nil, false
 }
@@ -3503,6 +3871,16 @@ func (m *ContractMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldName(ctx)
 	case contract.FieldSponsorID:
 		return m.OldSponsorID(ctx)
+	case contract.FieldUpdates:
+		return m.OldUpdates(ctx)
+	case contract.FieldListed:
+		return m.OldListed(ctx)
+	case contract.FieldEnds:
+		return m.OldEnds(ctx)
+	case contract.FieldEnrolled:
+		return m.OldEnrolled(ctx)
+	case contract.FieldEligible:
+		return m.OldEligible(ctx)
 	}
 	return nil, fmt.Errorf("unknown Contract field %s", name)
 }
@@ -3526,6 +3904,41 @@ func (m *ContractMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetSponsorID(v)
 		return nil
+	case contract.FieldUpdates:
+		v, ok := value.(domain.Updates)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdates(v)
+		return nil
+	case contract.FieldListed:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetListed(v)
+		return nil
+	case contract.FieldEnds:
+		v, ok := value.(domain.Date)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEnds(v)
+		return nil
+	case contract.FieldEnrolled:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEnrolled(v)
+		return nil
+	case contract.FieldEligible:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEligible(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Contract field %s", name)
 }
@@ -3533,13 +3946,31 @@ func (m *ContractMutation) SetField(name string, value ent.Value) error {
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
 func (m *ContractMutation) AddedFields() []string {
-	return nil
+	var fields []string
+	if m.addends != nil {
+		fields = append(fields, contract.FieldEnds)
+	}
+	if m.addenrolled != nil {
+		fields = append(fields, contract.FieldEnrolled)
+	}
+	if m.addeligible != nil {
+		fields = append(fields, contract.FieldEligible)
+	}
+	return fields
 }
 
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
 func (m *ContractMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case contract.FieldEnds:
+		return m.AddedEnds()
+	case contract.FieldEnrolled:
+		return m.AddedEnrolled()
+	case contract.FieldEligible:
+		return m.AddedEligible()
+	}
 	return nil, false
 }
 
@@ -3548,6 +3979,27 @@ func (m *ContractMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *ContractMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case contract.FieldEnds:
+		v, ok := value.(domain.Date)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddEnds(v)
+		return nil
+	case contract.FieldEnrolled:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddEnrolled(v)
+		return nil
+	case contract.FieldEligible:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddEligible(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Contract numeric field %s", name)
 }
@@ -3580,6 +4032,21 @@ func (m *ContractMutation) ResetField(name string) error {
 		return nil
 	case contract.FieldSponsorID:
 		m.ResetSponsorID()
+		return nil
+	case contract.FieldUpdates:
+		m.ResetUpdates()
+		return nil
+	case contract.FieldListed:
+		m.ResetListed()
+		return nil
+	case contract.FieldEnds:
+		m.ResetEnds()
+		return nil
+	case contract.FieldEnrolled:
+		m.ResetEnrolled()
+		return nil
+	case contract.FieldEligible:
+		m.ResetEligible()
 		return nil
 	}
 	return fmt.Errorf("unknown Contract field %s", name)
@@ -5230,6 +5697,450 @@ func (m *DownloadMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Download edge %s", name)
 }
 
+// EnrollmentIntakeMutation represents an operation that mutates the EnrollmentIntake nodes in the graph.
+type EnrollmentIntakeMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *string
+	months        *[]domain.MonthIntake
+	appendmonths  []domain.MonthIntake
+	pass          **domain.Pass
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*EnrollmentIntake, error)
+	predicates    []predicate.EnrollmentIntake
+}
+
+var _ ent.Mutation = (*EnrollmentIntakeMutation)(nil)
+
+// enrollmentintakeOption allows management of the mutation configuration using functional options.
+type enrollmentintakeOption func(*EnrollmentIntakeMutation)
+
+// newEnrollmentIntakeMutation creates new mutation for the EnrollmentIntake entity.
+func newEnrollmentIntakeMutation(c config, op Op, opts ...enrollmentintakeOption) *EnrollmentIntakeMutation {
+	m := &EnrollmentIntakeMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeEnrollmentIntake,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withEnrollmentIntakeID sets the ID field of the mutation.
+func withEnrollmentIntakeID(id string) enrollmentintakeOption {
+	return func(m *EnrollmentIntakeMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *EnrollmentIntake
+		)
+		m.oldValue = func(ctx context.Context) (*EnrollmentIntake, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().EnrollmentIntake.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withEnrollmentIntake sets the old EnrollmentIntake of the mutation.
+func withEnrollmentIntake(node *EnrollmentIntake) enrollmentintakeOption {
+	return func(m *EnrollmentIntakeMutation) {
+		m.oldValue = func(context.Context) (*EnrollmentIntake, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m EnrollmentIntakeMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m EnrollmentIntakeMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of EnrollmentIntake entities.
+func (m *EnrollmentIntakeMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *EnrollmentIntakeMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *EnrollmentIntakeMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().EnrollmentIntake.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetMonths sets the "months" field.
+func (m *EnrollmentIntakeMutation) SetMonths(di []domain.MonthIntake) {
+	m.months = &di
+	m.appendmonths = nil
+}
+
+// Months returns the value of the "months" field in the mutation.
+func (m *EnrollmentIntakeMutation) Months() (r []domain.MonthIntake, exists bool) {
+	v := m.months
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMonths returns the old "months" field's value of the EnrollmentIntake entity.
+// If the EnrollmentIntake object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EnrollmentIntakeMutation) OldMonths(ctx context.Context) (v []domain.MonthIntake, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMonths is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMonths requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMonths: %w", err)
+	}
+	return oldValue.Months, nil
+}
+
+// AppendMonths adds di to the "months" field.
+func (m *EnrollmentIntakeMutation) AppendMonths(di []domain.MonthIntake) {
+	m.appendmonths = append(m.appendmonths, di...)
+}
+
+// AppendedMonths returns the list of values that were appended to the "months" field in this mutation.
+func (m *EnrollmentIntakeMutation) AppendedMonths() ([]domain.MonthIntake, bool) {
+	if len(m.appendmonths) == 0 {
+		return nil, false
+	}
+	return m.appendmonths, true
+}
+
+// ClearMonths clears the value of the "months" field.
+func (m *EnrollmentIntakeMutation) ClearMonths() {
+	m.months = nil
+	m.appendmonths = nil
+	m.clearedFields[enrollmentintake.FieldMonths] = struct{}{}
+}
+
+// MonthsCleared returns if the "months" field was cleared in this mutation.
+func (m *EnrollmentIntakeMutation) MonthsCleared() bool {
+	_, ok := m.clearedFields[enrollmentintake.FieldMonths]
+	return ok
+}
+
+// ResetMonths resets all changes to the "months" field.
+func (m *EnrollmentIntakeMutation) ResetMonths() {
+	m.months = nil
+	m.appendmonths = nil
+	delete(m.clearedFields, enrollmentintake.FieldMonths)
+}
+
+// SetPass sets the "pass" field.
+func (m *EnrollmentIntakeMutation) SetPass(d *domain.Pass) {
+	m.pass = &d
+}
+
+// Pass returns the value of the "pass" field in the mutation.
+func (m *EnrollmentIntakeMutation) Pass() (r *domain.Pass, exists bool) {
+	v := m.pass
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPass returns the old "pass" field's value of the EnrollmentIntake entity.
+// If the EnrollmentIntake object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EnrollmentIntakeMutation) OldPass(ctx context.Context) (v *domain.Pass, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPass is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPass requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPass: %w", err)
+	}
+	return oldValue.Pass, nil
+}
+
+// ClearPass clears the value of the "pass" field.
+func (m *EnrollmentIntakeMutation) ClearPass() {
+	m.pass = nil
+	m.clearedFields[enrollmentintake.FieldPass] = struct{}{}
+}
+
+// PassCleared returns if the "pass" field was cleared in this mutation.
+func (m *EnrollmentIntakeMutation) PassCleared() bool {
+	_, ok := m.clearedFields[enrollmentintake.FieldPass]
+	return ok
+}
+
+// ResetPass resets all changes to the "pass" field.
+func (m *EnrollmentIntakeMutation) ResetPass() {
+	m.pass = nil
+	delete(m.clearedFields, enrollmentintake.FieldPass)
+}
+
+// Where appends a list predicates to the EnrollmentIntakeMutation builder.
+func (m *EnrollmentIntakeMutation) Where(ps ...predicate.EnrollmentIntake) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the EnrollmentIntakeMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *EnrollmentIntakeMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.EnrollmentIntake, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *EnrollmentIntakeMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *EnrollmentIntakeMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (EnrollmentIntake).
+func (m *EnrollmentIntakeMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *EnrollmentIntakeMutation) Fields() []string {
+	fields := make([]string, 0, 2)
+	if m.months != nil {
+		fields = append(fields, enrollmentintake.FieldMonths)
+	}
+	if m.pass != nil {
+		fields = append(fields, enrollmentintake.FieldPass)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *EnrollmentIntakeMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case enrollmentintake.FieldMonths:
+		return m.Months()
+	case enrollmentintake.FieldPass:
+		return m.Pass()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *EnrollmentIntakeMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case enrollmentintake.FieldMonths:
+		return m.OldMonths(ctx)
+	case enrollmentintake.FieldPass:
+		return m.OldPass(ctx)
+	}
+	return nil, fmt.Errorf("unknown EnrollmentIntake field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *EnrollmentIntakeMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case enrollmentintake.FieldMonths:
+		v, ok := value.([]domain.MonthIntake)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMonths(v)
+		return nil
+	case enrollmentintake.FieldPass:
+		v, ok := value.(*domain.Pass)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPass(v)
+		return nil
+	}
+	return fmt.Errorf("unknown EnrollmentIntake field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *EnrollmentIntakeMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *EnrollmentIntakeMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *EnrollmentIntakeMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown EnrollmentIntake numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *EnrollmentIntakeMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(enrollmentintake.FieldMonths) {
+		fields = append(fields, enrollmentintake.FieldMonths)
+	}
+	if m.FieldCleared(enrollmentintake.FieldPass) {
+		fields = append(fields, enrollmentintake.FieldPass)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *EnrollmentIntakeMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *EnrollmentIntakeMutation) ClearField(name string) error {
+	switch name {
+	case enrollmentintake.FieldMonths:
+		m.ClearMonths()
+		return nil
+	case enrollmentintake.FieldPass:
+		m.ClearPass()
+		return nil
+	}
+	return fmt.Errorf("unknown EnrollmentIntake nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *EnrollmentIntakeMutation) ResetField(name string) error {
+	switch name {
+	case enrollmentintake.FieldMonths:
+		m.ResetMonths()
+		return nil
+	case enrollmentintake.FieldPass:
+		m.ResetPass()
+		return nil
+	}
+	return fmt.Errorf("unknown EnrollmentIntake field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *EnrollmentIntakeMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *EnrollmentIntakeMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *EnrollmentIntakeMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *EnrollmentIntakeMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *EnrollmentIntakeMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *EnrollmentIntakeMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *EnrollmentIntakeMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown EnrollmentIntake unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *EnrollmentIntakeMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown EnrollmentIntake edge %s", name)
+}
+
 // EnrollmentVersionMutation represents an operation that mutates the EnrollmentVersion nodes in the graph.
 type EnrollmentVersionMutation struct {
 	config
@@ -5240,6 +6151,7 @@ type EnrollmentVersionMutation struct {
 	version       *domain.EnrollmentVersion
 	addversion    *domain.EnrollmentVersion
 	recorded_at   *time.Time
+	confirmed_at  *time.Time
 	clearedFields map[string]struct{}
 	done          bool
 	oldValue      func(context.Context) (*EnrollmentVersion, error)
@@ -5478,6 +6390,55 @@ func (m *EnrollmentVersionMutation) ResetRecordedAt() {
 	m.recorded_at = nil
 }
 
+// SetConfirmedAt sets the "confirmed_at" field.
+func (m *EnrollmentVersionMutation) SetConfirmedAt(t time.Time) {
+	m.confirmed_at = &t
+}
+
+// ConfirmedAt returns the value of the "confirmed_at" field in the mutation.
+func (m *EnrollmentVersionMutation) ConfirmedAt() (r time.Time, exists bool) {
+	v := m.confirmed_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConfirmedAt returns the old "confirmed_at" field's value of the EnrollmentVersion entity.
+// If the EnrollmentVersion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EnrollmentVersionMutation) OldConfirmedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConfirmedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConfirmedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConfirmedAt: %w", err)
+	}
+	return oldValue.ConfirmedAt, nil
+}
+
+// ClearConfirmedAt clears the value of the "confirmed_at" field.
+func (m *EnrollmentVersionMutation) ClearConfirmedAt() {
+	m.confirmed_at = nil
+	m.clearedFields[enrollmentversion.FieldConfirmedAt] = struct{}{}
+}
+
+// ConfirmedAtCleared returns if the "confirmed_at" field was cleared in this mutation.
+func (m *EnrollmentVersionMutation) ConfirmedAtCleared() bool {
+	_, ok := m.clearedFields[enrollmentversion.FieldConfirmedAt]
+	return ok
+}
+
+// ResetConfirmedAt resets all changes to the "confirmed_at" field.
+func (m *EnrollmentVersionMutation) ResetConfirmedAt() {
+	m.confirmed_at = nil
+	delete(m.clearedFields, enrollmentversion.FieldConfirmedAt)
+}
+
 // Where appends a list predicates to the EnrollmentVersionMutation builder.
 func (m *EnrollmentVersionMutation) Where(ps ...predicate.EnrollmentVersion) {
 	m.predicates = append(m.predicates, ps...)
@@ -5512,7 +6473,7 @@ func (m *EnrollmentVersionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *EnrollmentVersionMutation) Fields() []string {
-	fields := make([]string, 0, 3)
+	fields := make([]string, 0, 4)
 	if m.contract != nil {
 		fields = append(fields, enrollmentversion.FieldContract)
 	}
@@ -5521,6 +6482,9 @@ func (m *EnrollmentVersionMutation) Fields() []string {
 	}
 	if m.recorded_at != nil {
 		fields = append(fields, enrollmentversion.FieldRecordedAt)
+	}
+	if m.confirmed_at != nil {
+		fields = append(fields, enrollmentversion.FieldConfirmedAt)
 	}
 	return fields
 }
@@ -5536,6 +6500,8 @@ func (m *EnrollmentVersionMutation) Field(name string) (ent.Value, bool) {
 		return m.Version()
 	case enrollmentversion.FieldRecordedAt:
 		return m.RecordedAt()
+	case enrollmentversion.FieldConfirmedAt:
+		return m.ConfirmedAt()
 	}
 	return nil, false
 }
@@ -5551,6 +6517,8 @@ func (m *EnrollmentVersionMutation) OldField(ctx context.Context, name string) (
 		return m.OldVersion(ctx)
 	case enrollmentversion.FieldRecordedAt:
 		return m.OldRecordedAt(ctx)
+	case enrollmentversion.FieldConfirmedAt:
+		return m.OldConfirmedAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown EnrollmentVersion field %s", name)
 }
@@ -5580,6 +6548,13 @@ func (m *EnrollmentVersionMutation) SetField(name string, value ent.Value) error
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetRecordedAt(v)
+		return nil
+	case enrollmentversion.FieldConfirmedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConfirmedAt(v)
 		return nil
 	}
 	return fmt.Errorf("unknown EnrollmentVersion field %s", name)
@@ -5625,7 +6600,11 @@ func (m *EnrollmentVersionMutation) AddField(name string, value ent.Value) error
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *EnrollmentVersionMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(enrollmentversion.FieldConfirmedAt) {
+		fields = append(fields, enrollmentversion.FieldConfirmedAt)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -5638,6 +6617,11 @@ func (m *EnrollmentVersionMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *EnrollmentVersionMutation) ClearField(name string) error {
+	switch name {
+	case enrollmentversion.FieldConfirmedAt:
+		m.ClearConfirmedAt()
+		return nil
+	}
 	return fmt.Errorf("unknown EnrollmentVersion nullable field %s", name)
 }
 
@@ -5653,6 +6637,9 @@ func (m *EnrollmentVersionMutation) ResetField(name string) error {
 		return nil
 	case enrollmentversion.FieldRecordedAt:
 		m.ResetRecordedAt()
+		return nil
+	case enrollmentversion.FieldConfirmedAt:
+		m.ResetConfirmedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown EnrollmentVersion field %s", name)
@@ -5704,6 +6691,515 @@ func (m *EnrollmentVersionMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *EnrollmentVersionMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown EnrollmentVersion edge %s", name)
+}
+
+// ErrandMutation represents an operation that mutates the Errand nodes in the graph.
+type ErrandMutation struct {
+	config
+	op             Op
+	typ            string
+	id             *string
+	token          *string
+	held_until     *int64
+	addheld_until  *int64
+	rests_until    *int64
+	addrests_until *int64
+	clearedFields  map[string]struct{}
+	done           bool
+	oldValue       func(context.Context) (*Errand, error)
+	predicates     []predicate.Errand
+}
+
+var _ ent.Mutation = (*ErrandMutation)(nil)
+
+// errandOption allows management of the mutation configuration using functional options.
+type errandOption func(*ErrandMutation)
+
+// newErrandMutation creates new mutation for the Errand entity.
+func newErrandMutation(c config, op Op, opts ...errandOption) *ErrandMutation {
+	m := &ErrandMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeErrand,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withErrandID sets the ID field of the mutation.
+func withErrandID(id string) errandOption {
+	return func(m *ErrandMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Errand
+		)
+		m.oldValue = func(ctx context.Context) (*Errand, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Errand.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withErrand sets the old Errand of the mutation.
+func withErrand(node *Errand) errandOption {
+	return func(m *ErrandMutation) {
+		m.oldValue = func(context.Context) (*Errand, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ErrandMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ErrandMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Errand entities.
+func (m *ErrandMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ErrandMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ErrandMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Errand.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetToken sets the "token" field.
+func (m *ErrandMutation) SetToken(s string) {
+	m.token = &s
+}
+
+// Token returns the value of the "token" field in the mutation.
+func (m *ErrandMutation) Token() (r string, exists bool) {
+	v := m.token
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldToken returns the old "token" field's value of the Errand entity.
+// If the Errand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ErrandMutation) OldToken(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldToken is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldToken requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldToken: %w", err)
+	}
+	return oldValue.Token, nil
+}
+
+// ResetToken resets all changes to the "token" field.
+func (m *ErrandMutation) ResetToken() {
+	m.token = nil
+}
+
+// SetHeldUntil sets the "held_until" field.
+func (m *ErrandMutation) SetHeldUntil(i int64) {
+	m.held_until = &i
+	m.addheld_until = nil
+}
+
+// HeldUntil returns the value of the "held_until" field in the mutation.
+func (m *ErrandMutation) HeldUntil() (r int64, exists bool) {
+	v := m.held_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHeldUntil returns the old "held_until" field's value of the Errand entity.
+// If the Errand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ErrandMutation) OldHeldUntil(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHeldUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHeldUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHeldUntil: %w", err)
+	}
+	return oldValue.HeldUntil, nil
+}
+
+// AddHeldUntil adds i to the "held_until" field.
+func (m *ErrandMutation) AddHeldUntil(i int64) {
+	if m.addheld_until != nil {
+		*m.addheld_until += i
+	} else {
+		m.addheld_until = &i
+	}
+}
+
+// AddedHeldUntil returns the value that was added to the "held_until" field in this mutation.
+func (m *ErrandMutation) AddedHeldUntil() (r int64, exists bool) {
+	v := m.addheld_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetHeldUntil resets all changes to the "held_until" field.
+func (m *ErrandMutation) ResetHeldUntil() {
+	m.held_until = nil
+	m.addheld_until = nil
+}
+
+// SetRestsUntil sets the "rests_until" field.
+func (m *ErrandMutation) SetRestsUntil(i int64) {
+	m.rests_until = &i
+	m.addrests_until = nil
+}
+
+// RestsUntil returns the value of the "rests_until" field in the mutation.
+func (m *ErrandMutation) RestsUntil() (r int64, exists bool) {
+	v := m.rests_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRestsUntil returns the old "rests_until" field's value of the Errand entity.
+// If the Errand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ErrandMutation) OldRestsUntil(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRestsUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRestsUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRestsUntil: %w", err)
+	}
+	return oldValue.RestsUntil, nil
+}
+
+// AddRestsUntil adds i to the "rests_until" field.
+func (m *ErrandMutation) AddRestsUntil(i int64) {
+	if m.addrests_until != nil {
+		*m.addrests_until += i
+	} else {
+		m.addrests_until = &i
+	}
+}
+
+// AddedRestsUntil returns the value that was added to the "rests_until" field in this mutation.
+func (m *ErrandMutation) AddedRestsUntil() (r int64, exists bool) {
+	v := m.addrests_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRestsUntil resets all changes to the "rests_until" field.
+func (m *ErrandMutation) ResetRestsUntil() {
+	m.rests_until = nil
+	m.addrests_until = nil
+}
+
+// Where appends a list predicates to the ErrandMutation builder.
+func (m *ErrandMutation) Where(ps ...predicate.Errand) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ErrandMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ErrandMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Errand, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ErrandMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ErrandMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Errand).
+func (m *ErrandMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ErrandMutation) Fields() []string {
+	fields := make([]string, 0, 3)
+	if m.token != nil {
+		fields = append(fields, errand.FieldToken)
+	}
+	if m.held_until != nil {
+		fields = append(fields, errand.FieldHeldUntil)
+	}
+	if m.rests_until != nil {
+		fields = append(fields, errand.FieldRestsUntil)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ErrandMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case errand.FieldToken:
+		return m.Token()
+	case errand.FieldHeldUntil:
+		return m.HeldUntil()
+	case errand.FieldRestsUntil:
+		return m.RestsUntil()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ErrandMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case errand.FieldToken:
+		return m.OldToken(ctx)
+	case errand.FieldHeldUntil:
+		return m.OldHeldUntil(ctx)
+	case errand.FieldRestsUntil:
+		return m.OldRestsUntil(ctx)
+	}
+	return nil, fmt.Errorf("unknown Errand field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ErrandMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case errand.FieldToken:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetToken(v)
+		return nil
+	case errand.FieldHeldUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHeldUntil(v)
+		return nil
+	case errand.FieldRestsUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRestsUntil(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Errand field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ErrandMutation) AddedFields() []string {
+	var fields []string
+	if m.addheld_until != nil {
+		fields = append(fields, errand.FieldHeldUntil)
+	}
+	if m.addrests_until != nil {
+		fields = append(fields, errand.FieldRestsUntil)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ErrandMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case errand.FieldHeldUntil:
+		return m.AddedHeldUntil()
+	case errand.FieldRestsUntil:
+		return m.AddedRestsUntil()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ErrandMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case errand.FieldHeldUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddHeldUntil(v)
+		return nil
+	case errand.FieldRestsUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRestsUntil(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Errand numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ErrandMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ErrandMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ErrandMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown Errand nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ErrandMutation) ResetField(name string) error {
+	switch name {
+	case errand.FieldToken:
+		m.ResetToken()
+		return nil
+	case errand.FieldHeldUntil:
+		m.ResetHeldUntil()
+		return nil
+	case errand.FieldRestsUntil:
+		m.ResetRestsUntil()
+		return nil
+	}
+	return fmt.Errorf("unknown Errand field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ErrandMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ErrandMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ErrandMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ErrandMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ErrandMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ErrandMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ErrandMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Errand unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ErrandMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Errand edge %s", name)
 }
 
 // ExportJobMutation represents an operation that mutates the ExportJob nodes in the graph.
@@ -7484,6 +8980,1553 @@ func (m *ExportJobMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown ExportJob edge %s", name)
+}
+
+// GatheredEnrolleeMutation represents an operation that mutates the GatheredEnrollee nodes in the graph.
+type GatheredEnrolleeMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *int64
+	contract      *domain.ContractNumber
+	patient       *domain.PatientID
+	months        *[]byte
+	mbi           *string
+	historic_mbis *string
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*GatheredEnrollee, error)
+	predicates    []predicate.GatheredEnrollee
+}
+
+var _ ent.Mutation = (*GatheredEnrolleeMutation)(nil)
+
+// gatheredenrolleeOption allows management of the mutation configuration using functional options.
+type gatheredenrolleeOption func(*GatheredEnrolleeMutation)
+
+// newGatheredEnrolleeMutation creates new mutation for the GatheredEnrollee entity.
+func newGatheredEnrolleeMutation(c config, op Op, opts ...gatheredenrolleeOption) *GatheredEnrolleeMutation {
+	m := &GatheredEnrolleeMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeGatheredEnrollee,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withGatheredEnrolleeID sets the ID field of the mutation.
+func withGatheredEnrolleeID(id int64) gatheredenrolleeOption {
+	return func(m *GatheredEnrolleeMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *GatheredEnrollee
+		)
+		m.oldValue = func(ctx context.Context) (*GatheredEnrollee, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().GatheredEnrollee.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withGatheredEnrollee sets the old GatheredEnrollee of the mutation.
+func withGatheredEnrollee(node *GatheredEnrollee) gatheredenrolleeOption {
+	return func(m *GatheredEnrolleeMutation) {
+		m.oldValue = func(context.Context) (*GatheredEnrollee, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m GatheredEnrolleeMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m GatheredEnrolleeMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of GatheredEnrollee entities.
+func (m *GatheredEnrolleeMutation) SetID(id int64) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *GatheredEnrolleeMutation) ID() (id int64, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *GatheredEnrolleeMutation) IDs(ctx context.Context) ([]int64, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int64{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().GatheredEnrollee.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetContract sets the "contract" field.
+func (m *GatheredEnrolleeMutation) SetContract(dn domain.ContractNumber) {
+	m.contract = &dn
+}
+
+// Contract returns the value of the "contract" field in the mutation.
+func (m *GatheredEnrolleeMutation) Contract() (r domain.ContractNumber, exists bool) {
+	v := m.contract
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContract returns the old "contract" field's value of the GatheredEnrollee entity.
+// If the GatheredEnrollee object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GatheredEnrolleeMutation) OldContract(ctx context.Context) (v domain.ContractNumber, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContract is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContract requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContract: %w", err)
+	}
+	return oldValue.Contract, nil
+}
+
+// ResetContract resets all changes to the "contract" field.
+func (m *GatheredEnrolleeMutation) ResetContract() {
+	m.contract = nil
+}
+
+// SetPatient sets the "patient" field.
+func (m *GatheredEnrolleeMutation) SetPatient(di domain.PatientID) {
+	m.patient = &di
+}
+
+// Patient returns the value of the "patient" field in the mutation.
+func (m *GatheredEnrolleeMutation) Patient() (r domain.PatientID, exists bool) {
+	v := m.patient
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPatient returns the old "patient" field's value of the GatheredEnrollee entity.
+// If the GatheredEnrollee object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GatheredEnrolleeMutation) OldPatient(ctx context.Context) (v domain.PatientID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPatient is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPatient requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPatient: %w", err)
+	}
+	return oldValue.Patient, nil
+}
+
+// ResetPatient resets all changes to the "patient" field.
+func (m *GatheredEnrolleeMutation) ResetPatient() {
+	m.patient = nil
+}
+
+// SetMonths sets the "months" field.
+func (m *GatheredEnrolleeMutation) SetMonths(b []byte) {
+	m.months = &b
+}
+
+// Months returns the value of the "months" field in the mutation.
+func (m *GatheredEnrolleeMutation) Months() (r []byte, exists bool) {
+	v := m.months
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMonths returns the old "months" field's value of the GatheredEnrollee entity.
+// If the GatheredEnrollee object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GatheredEnrolleeMutation) OldMonths(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMonths is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMonths requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMonths: %w", err)
+	}
+	return oldValue.Months, nil
+}
+
+// ResetMonths resets all changes to the "months" field.
+func (m *GatheredEnrolleeMutation) ResetMonths() {
+	m.months = nil
+}
+
+// SetMbi sets the "mbi" field.
+func (m *GatheredEnrolleeMutation) SetMbi(s string) {
+	m.mbi = &s
+}
+
+// Mbi returns the value of the "mbi" field in the mutation.
+func (m *GatheredEnrolleeMutation) Mbi() (r string, exists bool) {
+	v := m.mbi
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMbi returns the old "mbi" field's value of the GatheredEnrollee entity.
+// If the GatheredEnrollee object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GatheredEnrolleeMutation) OldMbi(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMbi is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMbi requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMbi: %w", err)
+	}
+	return oldValue.Mbi, nil
+}
+
+// ResetMbi resets all changes to the "mbi" field.
+func (m *GatheredEnrolleeMutation) ResetMbi() {
+	m.mbi = nil
+}
+
+// SetHistoricMbis sets the "historic_mbis" field.
+func (m *GatheredEnrolleeMutation) SetHistoricMbis(s string) {
+	m.historic_mbis = &s
+}
+
+// HistoricMbis returns the value of the "historic_mbis" field in the mutation.
+func (m *GatheredEnrolleeMutation) HistoricMbis() (r string, exists bool) {
+	v := m.historic_mbis
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHistoricMbis returns the old "historic_mbis" field's value of the GatheredEnrollee entity.
+// If the GatheredEnrollee object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GatheredEnrolleeMutation) OldHistoricMbis(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHistoricMbis is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHistoricMbis requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHistoricMbis: %w", err)
+	}
+	return oldValue.HistoricMbis, nil
+}
+
+// ResetHistoricMbis resets all changes to the "historic_mbis" field.
+func (m *GatheredEnrolleeMutation) ResetHistoricMbis() {
+	m.historic_mbis = nil
+}
+
+// Where appends a list predicates to the GatheredEnrolleeMutation builder.
+func (m *GatheredEnrolleeMutation) Where(ps ...predicate.GatheredEnrollee) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the GatheredEnrolleeMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *GatheredEnrolleeMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.GatheredEnrollee, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *GatheredEnrolleeMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *GatheredEnrolleeMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (GatheredEnrollee).
+func (m *GatheredEnrolleeMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *GatheredEnrolleeMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.contract != nil {
+		fields = append(fields, gatheredenrollee.FieldContract)
+	}
+	if m.patient != nil {
+		fields = append(fields, gatheredenrollee.FieldPatient)
+	}
+	if m.months != nil {
+		fields = append(fields, gatheredenrollee.FieldMonths)
+	}
+	if m.mbi != nil {
+		fields = append(fields, gatheredenrollee.FieldMbi)
+	}
+	if m.historic_mbis != nil {
+		fields = append(fields, gatheredenrollee.FieldHistoricMbis)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *GatheredEnrolleeMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case gatheredenrollee.FieldContract:
+		return m.Contract()
+	case gatheredenrollee.FieldPatient:
+		return m.Patient()
+	case gatheredenrollee.FieldMonths:
+		return m.Months()
+	case gatheredenrollee.FieldMbi:
+		return m.Mbi()
+	case gatheredenrollee.FieldHistoricMbis:
+		return m.HistoricMbis()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *GatheredEnrolleeMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case gatheredenrollee.FieldContract:
+		return m.OldContract(ctx)
+	case gatheredenrollee.FieldPatient:
+		return m.OldPatient(ctx)
+	case gatheredenrollee.FieldMonths:
+		return m.OldMonths(ctx)
+	case gatheredenrollee.FieldMbi:
+		return m.OldMbi(ctx)
+	case gatheredenrollee.FieldHistoricMbis:
+		return m.OldHistoricMbis(ctx)
+	}
+	return nil, fmt.Errorf("unknown GatheredEnrollee field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *GatheredEnrolleeMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case gatheredenrollee.FieldContract:
+		v, ok := value.(domain.ContractNumber)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContract(v)
+		return nil
+	case gatheredenrollee.FieldPatient:
+		v, ok := value.(domain.PatientID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPatient(v)
+		return nil
+	case gatheredenrollee.FieldMonths:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMonths(v)
+		return nil
+	case gatheredenrollee.FieldMbi:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMbi(v)
+		return nil
+	case gatheredenrollee.FieldHistoricMbis:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHistoricMbis(v)
+		return nil
+	}
+	return fmt.Errorf("unknown GatheredEnrollee field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *GatheredEnrolleeMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *GatheredEnrolleeMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *GatheredEnrolleeMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown GatheredEnrollee numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *GatheredEnrolleeMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *GatheredEnrolleeMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *GatheredEnrolleeMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown GatheredEnrollee nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *GatheredEnrolleeMutation) ResetField(name string) error {
+	switch name {
+	case gatheredenrollee.FieldContract:
+		m.ResetContract()
+		return nil
+	case gatheredenrollee.FieldPatient:
+		m.ResetPatient()
+		return nil
+	case gatheredenrollee.FieldMonths:
+		m.ResetMonths()
+		return nil
+	case gatheredenrollee.FieldMbi:
+		m.ResetMbi()
+		return nil
+	case gatheredenrollee.FieldHistoricMbis:
+		m.ResetHistoricMbis()
+		return nil
+	}
+	return fmt.Errorf("unknown GatheredEnrollee field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *GatheredEnrolleeMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *GatheredEnrolleeMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *GatheredEnrolleeMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *GatheredEnrolleeMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *GatheredEnrolleeMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *GatheredEnrolleeMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *GatheredEnrolleeMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown GatheredEnrollee unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *GatheredEnrolleeMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown GatheredEnrollee edge %s", name)
+}
+
+// HoldMutation represents an operation that mutates the Hold nodes in the graph.
+type HoldMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *string
+	kind          *domain.HoldKind
+	contract      *domain.ContractNumber
+	at            *time.Time
+	reason        *string
+	ends          *[]domain.ContractNumber
+	appendends    []domain.ContractNumber
+	before        *int
+	addbefore     *int
+	dropped       *int
+	adddropped    *int
+	state         *domain.HoldState
+	decided       *time.Time
+	decided_by    *domain.Actor
+	note          *string
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*Hold, error)
+	predicates    []predicate.Hold
+}
+
+var _ ent.Mutation = (*HoldMutation)(nil)
+
+// holdOption allows management of the mutation configuration using functional options.
+type holdOption func(*HoldMutation)
+
+// newHoldMutation creates new mutation for the Hold entity.
+func newHoldMutation(c config, op Op, opts ...holdOption) *HoldMutation {
+	m := &HoldMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeHold,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withHoldID sets the ID field of the mutation.
+func withHoldID(id string) holdOption {
+	return func(m *HoldMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Hold
+		)
+		m.oldValue = func(ctx context.Context) (*Hold, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Hold.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withHold sets the old Hold of the mutation.
+func withHold(node *Hold) holdOption {
+	return func(m *HoldMutation) {
+		m.oldValue = func(context.Context) (*Hold, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m HoldMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m HoldMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Hold entities.
+func (m *HoldMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *HoldMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *HoldMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Hold.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetKind sets the "kind" field.
+func (m *HoldMutation) SetKind(dk domain.HoldKind) {
+	m.kind = &dk
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *HoldMutation) Kind() (r domain.HoldKind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the Hold entity.
+// If the Hold object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HoldMutation) OldKind(ctx context.Context) (v domain.HoldKind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *HoldMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetContract sets the "contract" field.
+func (m *HoldMutation) SetContract(dn domain.ContractNumber) {
+	m.contract = &dn
+}
+
+// Contract returns the value of the "contract" field in the mutation.
+func (m *HoldMutation) Contract() (r domain.ContractNumber, exists bool) {
+	v := m.contract
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContract returns the old "contract" field's value of the Hold entity.
+// If the Hold object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HoldMutation) OldContract(ctx context.Context) (v domain.ContractNumber, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContract is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContract requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContract: %w", err)
+	}
+	return oldValue.Contract, nil
+}
+
+// ResetContract resets all changes to the "contract" field.
+func (m *HoldMutation) ResetContract() {
+	m.contract = nil
+}
+
+// SetAt sets the "at" field.
+func (m *HoldMutation) SetAt(t time.Time) {
+	m.at = &t
+}
+
+// At returns the value of the "at" field in the mutation.
+func (m *HoldMutation) At() (r time.Time, exists bool) {
+	v := m.at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAt returns the old "at" field's value of the Hold entity.
+// If the Hold object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HoldMutation) OldAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAt: %w", err)
+	}
+	return oldValue.At, nil
+}
+
+// ResetAt resets all changes to the "at" field.
+func (m *HoldMutation) ResetAt() {
+	m.at = nil
+}
+
+// SetReason sets the "reason" field.
+func (m *HoldMutation) SetReason(s string) {
+	m.reason = &s
+}
+
+// Reason returns the value of the "reason" field in the mutation.
+func (m *HoldMutation) Reason() (r string, exists bool) {
+	v := m.reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReason returns the old "reason" field's value of the Hold entity.
+// If the Hold object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HoldMutation) OldReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReason: %w", err)
+	}
+	return oldValue.Reason, nil
+}
+
+// ResetReason resets all changes to the "reason" field.
+func (m *HoldMutation) ResetReason() {
+	m.reason = nil
+}
+
+// SetEnds sets the "ends" field.
+func (m *HoldMutation) SetEnds(dn []domain.ContractNumber) {
+	m.ends = &dn
+	m.appendends = nil
+}
+
+// Ends returns the value of the "ends" field in the mutation.
+func (m *HoldMutation) Ends() (r []domain.ContractNumber, exists bool) {
+	v := m.ends
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEnds returns the old "ends" field's value of the Hold entity.
+// If the Hold object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HoldMutation) OldEnds(ctx context.Context) (v []domain.ContractNumber, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEnds is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEnds requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEnds: %w", err)
+	}
+	return oldValue.Ends, nil
+}
+
+// AppendEnds adds dn to the "ends" field.
+func (m *HoldMutation) AppendEnds(dn []domain.ContractNumber) {
+	m.appendends = append(m.appendends, dn...)
+}
+
+// AppendedEnds returns the list of values that were appended to the "ends" field in this mutation.
+func (m *HoldMutation) AppendedEnds() ([]domain.ContractNumber, bool) {
+	if len(m.appendends) == 0 {
+		return nil, false
+	}
+	return m.appendends, true
+}
+
+// ClearEnds clears the value of the "ends" field.
+func (m *HoldMutation) ClearEnds() {
+	m.ends = nil
+	m.appendends = nil
+	m.clearedFields[hold.FieldEnds] = struct{}{}
+}
+
+// EndsCleared returns if the "ends" field was cleared in this mutation.
+func (m *HoldMutation) EndsCleared() bool {
+	_, ok := m.clearedFields[hold.FieldEnds]
+	return ok
+}
+
+// ResetEnds resets all changes to the "ends" field.
+func (m *HoldMutation) ResetEnds() {
+	m.ends = nil
+	m.appendends = nil
+	delete(m.clearedFields, hold.FieldEnds)
+}
+
+// SetBefore sets the "before" field.
+func (m *HoldMutation) SetBefore(i int) {
+	m.before = &i
+	m.addbefore = nil
+}
+
+// Before returns the value of the "before" field in the mutation.
+func (m *HoldMutation) Before() (r int, exists bool) {
+	v := m.before
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBefore returns the old "before" field's value of the Hold entity.
+// If the Hold object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HoldMutation) OldBefore(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBefore is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBefore requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBefore: %w", err)
+	}
+	return oldValue.Before, nil
+}
+
+// AddBefore adds i to the "before" field.
+func (m *HoldMutation) AddBefore(i int) {
+	if m.addbefore != nil {
+		*m.addbefore += i
+	} else {
+		m.addbefore = &i
+	}
+}
+
+// AddedBefore returns the value that was added to the "before" field in this mutation.
+func (m *HoldMutation) AddedBefore() (r int, exists bool) {
+	v := m.addbefore
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetBefore resets all changes to the "before" field.
+func (m *HoldMutation) ResetBefore() {
+	m.before = nil
+	m.addbefore = nil
+}
+
+// SetDropped sets the "dropped" field.
+func (m *HoldMutation) SetDropped(i int) {
+	m.dropped = &i
+	m.adddropped = nil
+}
+
+// Dropped returns the value of the "dropped" field in the mutation.
+func (m *HoldMutation) Dropped() (r int, exists bool) {
+	v := m.dropped
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDropped returns the old "dropped" field's value of the Hold entity.
+// If the Hold object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HoldMutation) OldDropped(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDropped is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDropped requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDropped: %w", err)
+	}
+	return oldValue.Dropped, nil
+}
+
+// AddDropped adds i to the "dropped" field.
+func (m *HoldMutation) AddDropped(i int) {
+	if m.adddropped != nil {
+		*m.adddropped += i
+	} else {
+		m.adddropped = &i
+	}
+}
+
+// AddedDropped returns the value that was added to the "dropped" field in this mutation.
+func (m *HoldMutation) AddedDropped() (r int, exists bool) {
+	v := m.adddropped
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetDropped resets all changes to the "dropped" field.
+func (m *HoldMutation) ResetDropped() {
+	m.dropped = nil
+	m.adddropped = nil
+}
+
+// SetState sets the "state" field.
+func (m *HoldMutation) SetState(ds domain.HoldState) {
+	m.state = &ds
+}
+
+// State returns the value of the "state" field in the mutation.
+func (m *HoldMutation) State() (r domain.HoldState, exists bool) {
+	v := m.state
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldState returns the old "state" field's value of the Hold entity.
+// If the Hold object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HoldMutation) OldState(ctx context.Context) (v domain.HoldState, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldState is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldState requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldState: %w", err)
+	}
+	return oldValue.State, nil
+}
+
+// ResetState resets all changes to the "state" field.
+func (m *HoldMutation) ResetState() {
+	m.state = nil
+}
+
+// SetDecided sets the "decided" field.
+func (m *HoldMutation) SetDecided(t time.Time) {
+	m.decided = &t
+}
+
+// Decided returns the value of the "decided" field in the mutation.
+func (m *HoldMutation) Decided() (r time.Time, exists bool) {
+	v := m.decided
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDecided returns the old "decided" field's value of the Hold entity.
+// If the Hold object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HoldMutation) OldDecided(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDecided is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDecided requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDecided: %w", err)
+	}
+	return oldValue.Decided, nil
+}
+
+// ClearDecided clears the value of the "decided" field.
+func (m *HoldMutation) ClearDecided() {
+	m.decided = nil
+	m.clearedFields[hold.FieldDecided] = struct{}{}
+}
+
+// DecidedCleared returns if the "decided" field was cleared in this mutation.
+func (m *HoldMutation) DecidedCleared() bool {
+	_, ok := m.clearedFields[hold.FieldDecided]
+	return ok
+}
+
+// ResetDecided resets all changes to the "decided" field.
+func (m *HoldMutation) ResetDecided() {
+	m.decided = nil
+	delete(m.clearedFields, hold.FieldDecided)
+}
+
+// SetDecidedBy sets the "decided_by" field.
+func (m *HoldMutation) SetDecidedBy(d domain.Actor) {
+	m.decided_by = &d
+}
+
+// DecidedBy returns the value of the "decided_by" field in the mutation.
+func (m *HoldMutation) DecidedBy() (r domain.Actor, exists bool) {
+	v := m.decided_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDecidedBy returns the old "decided_by" field's value of the Hold entity.
+// If the Hold object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HoldMutation) OldDecidedBy(ctx context.Context) (v domain.Actor, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDecidedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDecidedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDecidedBy: %w", err)
+	}
+	return oldValue.DecidedBy, nil
+}
+
+// ResetDecidedBy resets all changes to the "decided_by" field.
+func (m *HoldMutation) ResetDecidedBy() {
+	m.decided_by = nil
+}
+
+// SetNote sets the "note" field.
+func (m *HoldMutation) SetNote(s string) {
+	m.note = &s
+}
+
+// Note returns the value of the "note" field in the mutation.
+func (m *HoldMutation) Note() (r string, exists bool) {
+	v := m.note
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNote returns the old "note" field's value of the Hold entity.
+// If the Hold object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HoldMutation) OldNote(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNote is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNote requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNote: %w", err)
+	}
+	return oldValue.Note, nil
+}
+
+// ResetNote resets all changes to the "note" field.
+func (m *HoldMutation) ResetNote() {
+	m.note = nil
+}
+
+// Where appends a list predicates to the HoldMutation builder.
+func (m *HoldMutation) Where(ps ...predicate.Hold) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the HoldMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *HoldMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Hold, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *HoldMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *HoldMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Hold).
+func (m *HoldMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *HoldMutation) Fields() []string {
+	fields := make([]string, 0, 11)
+	if m.kind != nil {
+		fields = append(fields, hold.FieldKind)
+	}
+	if m.contract != nil {
+		fields = append(fields, hold.FieldContract)
+	}
+	if m.at != nil {
+		fields = append(fields, hold.FieldAt)
+	}
+	if m.reason != nil {
+		fields = append(fields, hold.FieldReason)
+	}
+	if m.ends != nil {
+		fields = append(fields, hold.FieldEnds)
+	}
+	if m.before != nil {
+		fields = append(fields, hold.FieldBefore)
+	}
+	if m.dropped != nil {
+		fields = append(fields, hold.FieldDropped)
+	}
+	if m.state != nil {
+		fields = append(fields, hold.FieldState)
+	}
+	if m.decided != nil {
+		fields = append(fields, hold.FieldDecided)
+	}
+	if m.decided_by != nil {
+		fields = append(fields, hold.FieldDecidedBy)
+	}
+	if m.note != nil {
+		fields = append(fields, hold.FieldNote)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *HoldMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case hold.FieldKind:
+		return m.Kind()
+	case hold.FieldContract:
+		return m.Contract()
+	case hold.FieldAt:
+		return m.At()
+	case hold.FieldReason:
+		return m.Reason()
+	case hold.FieldEnds:
+		return m.Ends()
+	case hold.FieldBefore:
+		return m.Before()
+	case hold.FieldDropped:
+		return m.Dropped()
+	case hold.FieldState:
+		return m.State()
+	case hold.FieldDecided:
+		return m.Decided()
+	case hold.FieldDecidedBy:
+		return m.DecidedBy()
+	case hold.FieldNote:
+		return m.Note()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *HoldMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case hold.FieldKind:
+		return m.OldKind(ctx)
+	case hold.FieldContract:
+		return m.OldContract(ctx)
+	case hold.FieldAt:
+		return m.OldAt(ctx)
+	case hold.FieldReason:
+		return m.OldReason(ctx)
+	case hold.FieldEnds:
+		return m.OldEnds(ctx)
+	case hold.FieldBefore:
+		return m.OldBefore(ctx)
+	case hold.FieldDropped:
+		return m.OldDropped(ctx)
+	case hold.FieldState:
+		return m.OldState(ctx)
+	case hold.FieldDecided:
+		return m.OldDecided(ctx)
+	case hold.FieldDecidedBy:
+		return m.OldDecidedBy(ctx)
+	case hold.FieldNote:
+		return m.OldNote(ctx)
+	}
+	return nil, fmt.Errorf("unknown Hold field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *HoldMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case hold.FieldKind:
+		v, ok := value.(domain.HoldKind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case hold.FieldContract:
+		v, ok := value.(domain.ContractNumber)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContract(v)
+		return nil
+	case hold.FieldAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAt(v)
+		return nil
+	case hold.FieldReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReason(v)
+		return nil
+	case hold.FieldEnds:
+		v, ok := value.([]domain.ContractNumber)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEnds(v)
+		return nil
+	case hold.FieldBefore:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBefore(v)
+		return nil
+	case hold.FieldDropped:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDropped(v)
+		return nil
+	case hold.FieldState:
+		v, ok := value.(domain.HoldState)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetState(v)
+		return nil
+	case hold.FieldDecided:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDecided(v)
+		return nil
+	case hold.FieldDecidedBy:
+		v, ok := value.(domain.Actor)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDecidedBy(v)
+		return nil
+	case hold.FieldNote:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNote(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Hold field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *HoldMutation) AddedFields() []string {
+	var fields []string
+	if m.addbefore != nil {
+		fields = append(fields, hold.FieldBefore)
+	}
+	if m.adddropped != nil {
+		fields = append(fields, hold.FieldDropped)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *HoldMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case hold.FieldBefore:
+		return m.AddedBefore()
+	case hold.FieldDropped:
+		return m.AddedDropped()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *HoldMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case hold.FieldBefore:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddBefore(v)
+		return nil
+	case hold.FieldDropped:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddDropped(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Hold numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *HoldMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(hold.FieldEnds) {
+		fields = append(fields, hold.FieldEnds)
+	}
+	if m.FieldCleared(hold.FieldDecided) {
+		fields = append(fields, hold.FieldDecided)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *HoldMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *HoldMutation) ClearField(name string) error {
+	switch name {
+	case hold.FieldEnds:
+		m.ClearEnds()
+		return nil
+	case hold.FieldDecided:
+		m.ClearDecided()
+		return nil
+	}
+	return fmt.Errorf("unknown Hold nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *HoldMutation) ResetField(name string) error {
+	switch name {
+	case hold.FieldKind:
+		m.ResetKind()
+		return nil
+	case hold.FieldContract:
+		m.ResetContract()
+		return nil
+	case hold.FieldAt:
+		m.ResetAt()
+		return nil
+	case hold.FieldReason:
+		m.ResetReason()
+		return nil
+	case hold.FieldEnds:
+		m.ResetEnds()
+		return nil
+	case hold.FieldBefore:
+		m.ResetBefore()
+		return nil
+	case hold.FieldDropped:
+		m.ResetDropped()
+		return nil
+	case hold.FieldState:
+		m.ResetState()
+		return nil
+	case hold.FieldDecided:
+		m.ResetDecided()
+		return nil
+	case hold.FieldDecidedBy:
+		m.ResetDecidedBy()
+		return nil
+	case hold.FieldNote:
+		m.ResetNote()
+		return nil
+	}
+	return fmt.Errorf("unknown Hold field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *HoldMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *HoldMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *HoldMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *HoldMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *HoldMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *HoldMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *HoldMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Hold unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *HoldMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Hold edge %s", name)
 }
 
 // IdempotencyKeyMutation represents an operation that mutates the IdempotencyKey nodes in the graph.

@@ -3,9 +3,13 @@
 package ent
 
 import (
+	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/apiclient"
+	"cms.gov/ab2d/ent/attestationevent"
 	"cms.gov/ab2d/ent/clientactivity"
+	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/download"
+	"cms.gov/ab2d/ent/errand"
 	"cms.gov/ab2d/ent/exportjob"
 	"cms.gov/ab2d/ent/partition"
 	"cms.gov/ab2d/ent/schema"
@@ -26,6 +30,12 @@ func init() {
 	apiclientDescJwks := apiclientFields[7].Descriptor()
 	// apiclient.DefaultJwks holds the default value on creation for the jwks field.
 	apiclient.DefaultJwks = apiclientDescJwks.Default.(string)
+	attestationeventFields := schema.AttestationEvent{}.Fields()
+	_ = attestationeventFields
+	// attestationeventDescDataStart is the schema descriptor for data_start field.
+	attestationeventDescDataStart := attestationeventFields[7].Descriptor()
+	// attestationevent.DefaultDataStart holds the default value on creation for the data_start field.
+	attestationevent.DefaultDataStart = domain.Date(attestationeventDescDataStart.Default.(int32))
 	clientactivityFields := schema.ClientActivity{}.Fields()
 	_ = clientactivityFields
 	// clientactivityDescLastFrom is the schema descriptor for last_from field.
@@ -36,12 +46,48 @@ func init() {
 	clientactivityDescFailures := clientactivityFields[3].Descriptor()
 	// clientactivity.DefaultFailures holds the default value on creation for the failures field.
 	clientactivity.DefaultFailures = clientactivityDescFailures.Default.(int)
+	contractFields := schema.Contract{}.Fields()
+	_ = contractFields
+	// contractDescUpdates is the schema descriptor for updates field.
+	contractDescUpdates := contractFields[3].Descriptor()
+	// contract.DefaultUpdates holds the default value on creation for the updates field.
+	contract.DefaultUpdates = domain.Updates(contractDescUpdates.Default.(string))
+	// contractDescListed is the schema descriptor for listed field.
+	contractDescListed := contractFields[4].Descriptor()
+	// contract.DefaultListed holds the default value on creation for the listed field.
+	contract.DefaultListed = contractDescListed.Default.(bool)
+	// contractDescEnds is the schema descriptor for ends field.
+	contractDescEnds := contractFields[5].Descriptor()
+	// contract.DefaultEnds holds the default value on creation for the ends field.
+	contract.DefaultEnds = domain.Date(contractDescEnds.Default.(int32))
+	// contractDescEnrolled is the schema descriptor for enrolled field.
+	contractDescEnrolled := contractFields[6].Descriptor()
+	// contract.DefaultEnrolled holds the default value on creation for the enrolled field.
+	contract.DefaultEnrolled = contractDescEnrolled.Default.(int)
+	// contractDescEligible is the schema descriptor for eligible field.
+	contractDescEligible := contractFields[7].Descriptor()
+	// contract.DefaultEligible holds the default value on creation for the eligible field.
+	contract.DefaultEligible = contractDescEligible.Default.(int)
 	downloadFields := schema.Download{}.Fields()
 	_ = downloadFields
 	// downloadDescFetches is the schema descriptor for fetches field.
 	downloadDescFetches := downloadFields[6].Descriptor()
 	// download.DefaultFetches holds the default value on creation for the fetches field.
 	download.DefaultFetches = downloadDescFetches.Default.(int)
+	errandFields := schema.Errand{}.Fields()
+	_ = errandFields
+	// errandDescToken is the schema descriptor for token field.
+	errandDescToken := errandFields[1].Descriptor()
+	// errand.DefaultToken holds the default value on creation for the token field.
+	errand.DefaultToken = errandDescToken.Default.(string)
+	// errandDescHeldUntil is the schema descriptor for held_until field.
+	errandDescHeldUntil := errandFields[2].Descriptor()
+	// errand.DefaultHeldUntil holds the default value on creation for the held_until field.
+	errand.DefaultHeldUntil = errandDescHeldUntil.Default.(int64)
+	// errandDescRestsUntil is the schema descriptor for rests_until field.
+	errandDescRestsUntil := errandFields[3].Descriptor()
+	// errand.DefaultRestsUntil holds the default value on creation for the rests_until field.
+	errand.DefaultRestsUntil = errandDescRestsUntil.Default.(int64)
 	exportjobFields := schema.ExportJob{}.Fields()
 	_ = exportjobFields
 	// exportjobDescWeight is the schema descriptor for weight field.

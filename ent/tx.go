@@ -28,10 +28,18 @@ type Tx struct {
 	Coverage *CoverageClient
 	// Download is the client for interacting with the Download builders.
 	Download *DownloadClient
+	// EnrollmentIntake is the client for interacting with the EnrollmentIntake builders.
+	EnrollmentIntake *EnrollmentIntakeClient
 	// EnrollmentVersion is the client for interacting with the EnrollmentVersion builders.
 	EnrollmentVersion *EnrollmentVersionClient
+	// Errand is the client for interacting with the Errand builders.
+	Errand *ErrandClient
 	// ExportJob is the client for interacting with the ExportJob builders.
 	ExportJob *ExportJobClient
+	// GatheredEnrollee is the client for interacting with the GatheredEnrollee builders.
+	GatheredEnrollee *GatheredEnrolleeClient
+	// Hold is the client for interacting with the Hold builders.
+	Hold *HoldClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
 	// JobContract is the client for interacting with the JobContract builders.
@@ -190,8 +198,12 @@ func (tx *Tx) init() {
 	tx.Contract = NewContractClient(tx.config)
 	tx.Coverage = NewCoverageClient(tx.config)
 	tx.Download = NewDownloadClient(tx.config)
+	tx.EnrollmentIntake = NewEnrollmentIntakeClient(tx.config)
 	tx.EnrollmentVersion = NewEnrollmentVersionClient(tx.config)
+	tx.Errand = NewErrandClient(tx.config)
 	tx.ExportJob = NewExportJobClient(tx.config)
+	tx.GatheredEnrollee = NewGatheredEnrolleeClient(tx.config)
+	tx.Hold = NewHoldClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.JobContract = NewJobContractClient(tx.config)
 	tx.OutputFile = NewOutputFileClient(tx.config)

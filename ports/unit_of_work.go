@@ -33,6 +33,10 @@ type Tx struct {
 	Activity     ClientActivity
 	Attestations Attestations
 	Preferences  Preferences
+	Holds        Holds
+	Errands      Errands
+	Intakes      Intakes
+	Gathering    Gathering
 	Audit        Audit
 	Queue        Queue
 }

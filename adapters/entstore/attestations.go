@@ -16,7 +16,7 @@ func (s attestations) Append(ctx context.Context, e domain.AttestationEvent) err
 	return s.adding(ctx, fmt.Sprintf("attestation event %s", e.ID), func() error {
 		return s.AttestationEvent.Create().SetEventID(e.ID).SetContract(e.Contract).SetKind(e.Kind).
 			SetAttestorName(e.Attestor.Name).SetAttestorOffice(e.Attestor.Office).
-			SetEffective(e.Effective).SetRecorded(kept(e.Recorded)).SetSource(e.Source).SetActor(e.Actor).
+			SetEffective(e.Effective).SetDataStart(e.DataStart).SetRecorded(kept(e.Recorded)).SetSource(e.Source).SetActor(e.Actor).
 			SetReason(e.Reason).SetCorrects(e.Corrects).SetCorrectedKind(e.CorrectedKind).Exec(ctx)
 	})
 }

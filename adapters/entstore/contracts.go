@@ -17,6 +17,7 @@ type contracts struct{ unit }
 func (s contracts) Put(ctx context.Context, c domain.Contract) error {
 	return s.adding(ctx, fmt.Sprintf("contract %s", c.Number), func() error {
 		return s.Contract.Create().SetID(string(c.Number)).SetName(c.Name).SetSponsorID(string(c.Sponsor)).
+			SetUpdates(c.Updates).SetListed(c.Listed).SetEnds(c.Ends).SetEnrolled(c.Enrolled).SetEligible(c.Eligible).
 			OnConflictColumns(contract.FieldID).UpdateNewValues().Exec(ctx)
 	})
 }

@@ -148,7 +148,8 @@ func sponsorFromRow(r *ent.Sponsor) domain.Sponsor {
 }
 
 func contractFromRow(r *ent.Contract) domain.Contract {
-	return domain.Contract{Number: domain.ContractNumber(r.ID), Name: r.Name, Sponsor: domain.SponsorID(r.SponsorID)}
+	return domain.Contract{Number: domain.ContractNumber(r.ID), Name: r.Name, Sponsor: domain.SponsorID(r.SponsorID),
+		Updates: r.Updates, Listed: r.Listed, Ends: r.Ends, Enrolled: r.Enrolled, Eligible: r.Eligible}
 }
 
 func clientFromRow(r *ent.APIClient) domain.Client {
@@ -163,6 +164,7 @@ func eventFromRow(r *ent.AttestationEvent) domain.AttestationEvent {
 		Kind:          r.Kind,
 		Attestor:      domain.Attestor{Name: r.AttestorName, Office: r.AttestorOffice},
 		Effective:     r.Effective,
+		DataStart:     r.DataStart,
 		Recorded:      r.Recorded.UTC(),
 		Source:        r.Source,
 		Actor:         r.Actor,
@@ -203,4 +205,13 @@ func mbisFromText(s string) []domain.MBI {
 
 func preferenceFromRow(r *ent.Preference) domain.Preference {
 	return domain.Preference{MBI: domain.MBI(r.Mbi), Shares: r.Shares, Effective: r.Effective, Recorded: r.Recorded.UTC(), Source: r.Source}
+}
+
+func holdFromRow(r *ent.Hold) domain.Hold {
+	return domain.Hold{ID: r.ID, Kind: r.Kind, Contract: r.Contract, At: r.At.UTC(), Reason: r.Reason, Ends: r.Ends, Before: r.Before, Dropped: r.Dropped,
+		State: r.State, Decided: orZero(r.Decided), By: r.DecidedBy, Note: r.Note}
+}
+
+func intakeFromRow(r *ent.EnrollmentIntake) domain.Intake {
+	return domain.Intake{Contract: domain.ContractNumber(r.ID), Months: r.Months, Pass: r.Pass}
 }

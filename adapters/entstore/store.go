@@ -144,6 +144,10 @@ func (s *Store) within(tx *sql.Tx, readOnly bool) ports.Tx {
 		Activity:     activity{in},
 		Attestations: attestations{in},
 		Preferences:  preferences{in},
+		Holds:        holds{in},
+		Errands:      errands{in},
+		Intakes:      intakes{in},
+		Gathering:    gathering{in},
 		Audit:        audit{in},
 		Queue:        s.queue(tx),
 	}

@@ -49,6 +49,10 @@ func NewStoreAt(now func() time.Time) *Store {
 		contracts:  map[domain.ContractNumber]domain.Contract{},
 		clients:    map[domain.ClientID]domain.Client{},
 		activity:   map[domain.ClientID]domain.ClientActivity{},
+		holds:      map[string]domain.Hold{},
+		errands:    map[string]errand{},
+		intakes:    map[domain.ContractNumber]domain.Intake{},
+		gathered:   map[domain.ContractNumber]map[domain.PatientID]domain.Enrollee{},
 	}}
 }
 
@@ -68,6 +72,10 @@ type state struct {
 	events     []domain.AttestationEvent
 	records    []domain.AuditRecord
 	stated     []domain.Preference
+	holds      map[string]domain.Hold
+	errands    map[string]errand
+	intakes    map[domain.ContractNumber]domain.Intake
+	gathered   map[domain.ContractNumber]map[domain.PatientID]domain.Enrollee
 	tokens     int
 }
 
@@ -85,6 +93,10 @@ func (s state) copy() state {
 	s.events = slices.Clip(s.events)
 	s.records = slices.Clip(s.records)
 	s.stated = slices.Clip(s.stated)
+	s.holds = maps.Clone(s.holds)
+	s.errands = maps.Clone(s.errands)
+	s.intakes = maps.Clone(s.intakes)
+	s.gathered = maps.Clone(s.gathered)
 	return s
 }
 
@@ -153,6 +165,10 @@ func (s *unit) ports() ports.Tx {
 		Activity:     activity{s},
 		Attestations: attestations{s},
 		Preferences:  preferences{s},
+		Holds:        holds{s},
+		Errands:      errands{s},
+		Intakes:      intakes{s},
+		Gathering:    gathering{s},
 		Audit:        audit{s},
 		Queue:        scheduler{s},
 	}

@@ -3,6 +3,7 @@
 package attestationevent
 
 import (
+	"cms.gov/ab2d/domain"
 	"entgo.io/ent/dialect/sql"
 )
 
@@ -23,6 +24,8 @@ const (
 	FieldAttestorOffice = "attestor_office"
 	// FieldEffective holds the string denoting the effective field in the database.
 	FieldEffective = "effective"
+	// FieldDataStart holds the string denoting the data_start field in the database.
+	FieldDataStart = "data_start"
 	// FieldRecorded holds the string denoting the recorded field in the database.
 	FieldRecorded = "recorded"
 	// FieldSource holds the string denoting the source field in the database.
@@ -48,6 +51,7 @@ var Columns = []string{
 	FieldAttestorName,
 	FieldAttestorOffice,
 	FieldEffective,
+	FieldDataStart,
 	FieldRecorded,
 	FieldSource,
 	FieldActor,
@@ -65,6 +69,11 @@ func ValidColumn(column string) bool {
 	}
 	return false
 }
+
+var (
+	// DefaultDataStart holds the default value on creation for the "data_start" field.
+	DefaultDataStart domain.Date
+)
 
 // OrderOption defines the ordering options for the AttestationEvent queries.
 type OrderOption func(*sql.Selector)
@@ -102,6 +111,11 @@ func ByAttestorOffice(opts ...sql.OrderTermOption) OrderOption {
 // ByEffective orders the results by the effective field.
 func ByEffective(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEffective, opts...).ToFunc()
+}
+
+// ByDataStart orders the results by the data_start field.
+func ByDataStart(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDataStart, opts...).ToFunc()
 }
 
 // ByRecorded orders the results by the recorded field.

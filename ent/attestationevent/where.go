@@ -88,6 +88,12 @@ func Effective(v domain.Date) predicate.AttestationEvent {
 	return predicate.AttestationEvent(sql.FieldEQ(FieldEffective, vc))
 }
 
+// DataStart applies equality check predicate on the "data_start" field. It's identical to DataStartEQ.
+func DataStart(v domain.Date) predicate.AttestationEvent {
+	vc := int32(v)
+	return predicate.AttestationEvent(sql.FieldEQ(FieldDataStart, vc))
+}
+
 // Recorded applies equality check predicate on the "recorded" field. It's identical to RecordedEQ.
 func Recorded(v time.Time) predicate.AttestationEvent {
 	return predicate.AttestationEvent(sql.FieldEQ(FieldRecorded, v))
@@ -529,6 +535,60 @@ func EffectiveLT(v domain.Date) predicate.AttestationEvent {
 func EffectiveLTE(v domain.Date) predicate.AttestationEvent {
 	vc := int32(v)
 	return predicate.AttestationEvent(sql.FieldLTE(FieldEffective, vc))
+}
+
+// DataStartEQ applies the EQ predicate on the "data_start" field.
+func DataStartEQ(v domain.Date) predicate.AttestationEvent {
+	vc := int32(v)
+	return predicate.AttestationEvent(sql.FieldEQ(FieldDataStart, vc))
+}
+
+// DataStartNEQ applies the NEQ predicate on the "data_start" field.
+func DataStartNEQ(v domain.Date) predicate.AttestationEvent {
+	vc := int32(v)
+	return predicate.AttestationEvent(sql.FieldNEQ(FieldDataStart, vc))
+}
+
+// DataStartIn applies the In predicate on the "data_start" field.
+func DataStartIn(vs ...domain.Date) predicate.AttestationEvent {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = int32(vs[i])
+	}
+	return predicate.AttestationEvent(sql.FieldIn(FieldDataStart, v...))
+}
+
+// DataStartNotIn applies the NotIn predicate on the "data_start" field.
+func DataStartNotIn(vs ...domain.Date) predicate.AttestationEvent {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = int32(vs[i])
+	}
+	return predicate.AttestationEvent(sql.FieldNotIn(FieldDataStart, v...))
+}
+
+// DataStartGT applies the GT predicate on the "data_start" field.
+func DataStartGT(v domain.Date) predicate.AttestationEvent {
+	vc := int32(v)
+	return predicate.AttestationEvent(sql.FieldGT(FieldDataStart, vc))
+}
+
+// DataStartGTE applies the GTE predicate on the "data_start" field.
+func DataStartGTE(v domain.Date) predicate.AttestationEvent {
+	vc := int32(v)
+	return predicate.AttestationEvent(sql.FieldGTE(FieldDataStart, vc))
+}
+
+// DataStartLT applies the LT predicate on the "data_start" field.
+func DataStartLT(v domain.Date) predicate.AttestationEvent {
+	vc := int32(v)
+	return predicate.AttestationEvent(sql.FieldLT(FieldDataStart, vc))
+}
+
+// DataStartLTE applies the LTE predicate on the "data_start" field.
+func DataStartLTE(v domain.Date) predicate.AttestationEvent {
+	vc := int32(v)
+	return predicate.AttestationEvent(sql.FieldLTE(FieldDataStart, vc))
 }
 
 // RecordedEQ applies the EQ predicate on the "recorded" field.

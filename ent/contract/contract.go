@@ -3,6 +3,7 @@
 package contract
 
 import (
+	"cms.gov/ab2d/domain"
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 )
@@ -16,6 +17,16 @@ const (
 	FieldName = "name"
 	// FieldSponsorID holds the string denoting the sponsor_id field in the database.
 	FieldSponsorID = "sponsor_id"
+	// FieldUpdates holds the string denoting the updates field in the database.
+	FieldUpdates = "updates"
+	// FieldListed holds the string denoting the listed field in the database.
+	FieldListed = "listed"
+	// FieldEnds holds the string denoting the ends field in the database.
+	FieldEnds = "ends"
+	// FieldEnrolled holds the string denoting the enrolled field in the database.
+	FieldEnrolled = "enrolled"
+	// FieldEligible holds the string denoting the eligible field in the database.
+	FieldEligible = "eligible"
 	// EdgeSponsor holds the string denoting the sponsor edge name in mutations.
 	EdgeSponsor = "sponsor"
 	// SponsorFieldID holds the string denoting the ID field of the Sponsor.
@@ -36,6 +47,11 @@ var Columns = []string{
 	FieldID,
 	FieldName,
 	FieldSponsorID,
+	FieldUpdates,
+	FieldListed,
+	FieldEnds,
+	FieldEnrolled,
+	FieldEligible,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -47,6 +63,19 @@ func ValidColumn(column string) bool {
 	}
 	return false
 }
+
+var (
+	// DefaultUpdates holds the default value on creation for the "updates" field.
+	DefaultUpdates domain.Updates
+	// DefaultListed holds the default value on creation for the "listed" field.
+	DefaultListed bool
+	// DefaultEnds holds the default value on creation for the "ends" field.
+	DefaultEnds domain.Date
+	// DefaultEnrolled holds the default value on creation for the "enrolled" field.
+	DefaultEnrolled int
+	// DefaultEligible holds the default value on creation for the "eligible" field.
+	DefaultEligible int
+)
 
 // OrderOption defines the ordering options for the Contract queries.
 type OrderOption func(*sql.Selector)
@@ -64,6 +93,31 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 // BySponsorID orders the results by the sponsor_id field.
 func BySponsorID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSponsorID, opts...).ToFunc()
+}
+
+// ByUpdates orders the results by the updates field.
+func ByUpdates(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldUpdates, opts...).ToFunc()
+}
+
+// ByListed orders the results by the listed field.
+func ByListed(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldListed, opts...).ToFunc()
+}
+
+// ByEnds orders the results by the ends field.
+func ByEnds(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEnds, opts...).ToFunc()
+}
+
+// ByEnrolled orders the results by the enrolled field.
+func ByEnrolled(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEnrolled, opts...).ToFunc()
+}
+
+// ByEligible orders the results by the eligible field.
+func ByEligible(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEligible, opts...).ToFunc()
 }
 
 // BySponsorField orders the results by sponsor field.

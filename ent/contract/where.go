@@ -3,6 +3,7 @@
 package contract
 
 import (
+	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/predicate"
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
@@ -71,6 +72,33 @@ func Name(v string) predicate.Contract {
 // SponsorID applies equality check predicate on the "sponsor_id" field. It's identical to SponsorIDEQ.
 func SponsorID(v string) predicate.Contract {
 	return predicate.Contract(sql.FieldEQ(FieldSponsorID, v))
+}
+
+// Updates applies equality check predicate on the "updates" field. It's identical to UpdatesEQ.
+func Updates(v domain.Updates) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldEQ(FieldUpdates, vc))
+}
+
+// Listed applies equality check predicate on the "listed" field. It's identical to ListedEQ.
+func Listed(v bool) predicate.Contract {
+	return predicate.Contract(sql.FieldEQ(FieldListed, v))
+}
+
+// Ends applies equality check predicate on the "ends" field. It's identical to EndsEQ.
+func Ends(v domain.Date) predicate.Contract {
+	vc := int32(v)
+	return predicate.Contract(sql.FieldEQ(FieldEnds, vc))
+}
+
+// Enrolled applies equality check predicate on the "enrolled" field. It's identical to EnrolledEQ.
+func Enrolled(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldEQ(FieldEnrolled, v))
+}
+
+// Eligible applies equality check predicate on the "eligible" field. It's identical to EligibleEQ.
+func Eligible(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldEQ(FieldEligible, v))
 }
 
 // NameEQ applies the EQ predicate on the "name" field.
@@ -201,6 +229,234 @@ func SponsorIDEqualFold(v string) predicate.Contract {
 // SponsorIDContainsFold applies the ContainsFold predicate on the "sponsor_id" field.
 func SponsorIDContainsFold(v string) predicate.Contract {
 	return predicate.Contract(sql.FieldContainsFold(FieldSponsorID, v))
+}
+
+// UpdatesEQ applies the EQ predicate on the "updates" field.
+func UpdatesEQ(v domain.Updates) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldEQ(FieldUpdates, vc))
+}
+
+// UpdatesNEQ applies the NEQ predicate on the "updates" field.
+func UpdatesNEQ(v domain.Updates) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldNEQ(FieldUpdates, vc))
+}
+
+// UpdatesIn applies the In predicate on the "updates" field.
+func UpdatesIn(vs ...domain.Updates) predicate.Contract {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = string(vs[i])
+	}
+	return predicate.Contract(sql.FieldIn(FieldUpdates, v...))
+}
+
+// UpdatesNotIn applies the NotIn predicate on the "updates" field.
+func UpdatesNotIn(vs ...domain.Updates) predicate.Contract {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = string(vs[i])
+	}
+	return predicate.Contract(sql.FieldNotIn(FieldUpdates, v...))
+}
+
+// UpdatesGT applies the GT predicate on the "updates" field.
+func UpdatesGT(v domain.Updates) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldGT(FieldUpdates, vc))
+}
+
+// UpdatesGTE applies the GTE predicate on the "updates" field.
+func UpdatesGTE(v domain.Updates) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldGTE(FieldUpdates, vc))
+}
+
+// UpdatesLT applies the LT predicate on the "updates" field.
+func UpdatesLT(v domain.Updates) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldLT(FieldUpdates, vc))
+}
+
+// UpdatesLTE applies the LTE predicate on the "updates" field.
+func UpdatesLTE(v domain.Updates) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldLTE(FieldUpdates, vc))
+}
+
+// UpdatesContains applies the Contains predicate on the "updates" field.
+func UpdatesContains(v domain.Updates) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldContains(FieldUpdates, vc))
+}
+
+// UpdatesHasPrefix applies the HasPrefix predicate on the "updates" field.
+func UpdatesHasPrefix(v domain.Updates) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldHasPrefix(FieldUpdates, vc))
+}
+
+// UpdatesHasSuffix applies the HasSuffix predicate on the "updates" field.
+func UpdatesHasSuffix(v domain.Updates) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldHasSuffix(FieldUpdates, vc))
+}
+
+// UpdatesEqualFold applies the EqualFold predicate on the "updates" field.
+func UpdatesEqualFold(v domain.Updates) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldEqualFold(FieldUpdates, vc))
+}
+
+// UpdatesContainsFold applies the ContainsFold predicate on the "updates" field.
+func UpdatesContainsFold(v domain.Updates) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldContainsFold(FieldUpdates, vc))
+}
+
+// ListedEQ applies the EQ predicate on the "listed" field.
+func ListedEQ(v bool) predicate.Contract {
+	return predicate.Contract(sql.FieldEQ(FieldListed, v))
+}
+
+// ListedNEQ applies the NEQ predicate on the "listed" field.
+func ListedNEQ(v bool) predicate.Contract {
+	return predicate.Contract(sql.FieldNEQ(FieldListed, v))
+}
+
+// EndsEQ applies the EQ predicate on the "ends" field.
+func EndsEQ(v domain.Date) predicate.Contract {
+	vc := int32(v)
+	return predicate.Contract(sql.FieldEQ(FieldEnds, vc))
+}
+
+// EndsNEQ applies the NEQ predicate on the "ends" field.
+func EndsNEQ(v domain.Date) predicate.Contract {
+	vc := int32(v)
+	return predicate.Contract(sql.FieldNEQ(FieldEnds, vc))
+}
+
+// EndsIn applies the In predicate on the "ends" field.
+func EndsIn(vs ...domain.Date) predicate.Contract {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = int32(vs[i])
+	}
+	return predicate.Contract(sql.FieldIn(FieldEnds, v...))
+}
+
+// EndsNotIn applies the NotIn predicate on the "ends" field.
+func EndsNotIn(vs ...domain.Date) predicate.Contract {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = int32(vs[i])
+	}
+	return predicate.Contract(sql.FieldNotIn(FieldEnds, v...))
+}
+
+// EndsGT applies the GT predicate on the "ends" field.
+func EndsGT(v domain.Date) predicate.Contract {
+	vc := int32(v)
+	return predicate.Contract(sql.FieldGT(FieldEnds, vc))
+}
+
+// EndsGTE applies the GTE predicate on the "ends" field.
+func EndsGTE(v domain.Date) predicate.Contract {
+	vc := int32(v)
+	return predicate.Contract(sql.FieldGTE(FieldEnds, vc))
+}
+
+// EndsLT applies the LT predicate on the "ends" field.
+func EndsLT(v domain.Date) predicate.Contract {
+	vc := int32(v)
+	return predicate.Contract(sql.FieldLT(FieldEnds, vc))
+}
+
+// EndsLTE applies the LTE predicate on the "ends" field.
+func EndsLTE(v domain.Date) predicate.Contract {
+	vc := int32(v)
+	return predicate.Contract(sql.FieldLTE(FieldEnds, vc))
+}
+
+// EnrolledEQ applies the EQ predicate on the "enrolled" field.
+func EnrolledEQ(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldEQ(FieldEnrolled, v))
+}
+
+// EnrolledNEQ applies the NEQ predicate on the "enrolled" field.
+func EnrolledNEQ(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldNEQ(FieldEnrolled, v))
+}
+
+// EnrolledIn applies the In predicate on the "enrolled" field.
+func EnrolledIn(vs ...int) predicate.Contract {
+	return predicate.Contract(sql.FieldIn(FieldEnrolled, vs...))
+}
+
+// EnrolledNotIn applies the NotIn predicate on the "enrolled" field.
+func EnrolledNotIn(vs ...int) predicate.Contract {
+	return predicate.Contract(sql.FieldNotIn(FieldEnrolled, vs...))
+}
+
+// EnrolledGT applies the GT predicate on the "enrolled" field.
+func EnrolledGT(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldGT(FieldEnrolled, v))
+}
+
+// EnrolledGTE applies the GTE predicate on the "enrolled" field.
+func EnrolledGTE(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldGTE(FieldEnrolled, v))
+}
+
+// EnrolledLT applies the LT predicate on the "enrolled" field.
+func EnrolledLT(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldLT(FieldEnrolled, v))
+}
+
+// EnrolledLTE applies the LTE predicate on the "enrolled" field.
+func EnrolledLTE(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldLTE(FieldEnrolled, v))
+}
+
+// EligibleEQ applies the EQ predicate on the "eligible" field.
+func EligibleEQ(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldEQ(FieldEligible, v))
+}
+
+// EligibleNEQ applies the NEQ predicate on the "eligible" field.
+func EligibleNEQ(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldNEQ(FieldEligible, v))
+}
+
+// EligibleIn applies the In predicate on the "eligible" field.
+func EligibleIn(vs ...int) predicate.Contract {
+	return predicate.Contract(sql.FieldIn(FieldEligible, vs...))
+}
+
+// EligibleNotIn applies the NotIn predicate on the "eligible" field.
+func EligibleNotIn(vs ...int) predicate.Contract {
+	return predicate.Contract(sql.FieldNotIn(FieldEligible, vs...))
+}
+
+// EligibleGT applies the GT predicate on the "eligible" field.
+func EligibleGT(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldGT(FieldEligible, v))
+}
+
+// EligibleGTE applies the GTE predicate on the "eligible" field.
+func EligibleGTE(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldGTE(FieldEligible, v))
+}
+
+// EligibleLT applies the LT predicate on the "eligible" field.
+func EligibleLT(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldLT(FieldEligible, v))
+}
+
+// EligibleLTE applies the LTE predicate on the "eligible" field.
+func EligibleLTE(v int) predicate.Contract {
+	return predicate.Contract(sql.FieldLTE(FieldEligible, v))
 }
 
 // HasSponsor applies the HasEdge predicate on the "sponsor" edge.

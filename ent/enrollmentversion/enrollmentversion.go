@@ -17,6 +17,8 @@ const (
 	FieldVersion = "version"
 	// FieldRecordedAt holds the string denoting the recorded_at field in the database.
 	FieldRecordedAt = "recorded_at"
+	// FieldConfirmedAt holds the string denoting the confirmed_at field in the database.
+	FieldConfirmedAt = "confirmed_at"
 	// Table holds the table name of the enrollmentversion in the database.
 	Table = "enrollment_versions"
 )
@@ -27,6 +29,7 @@ var Columns = []string{
 	FieldContract,
 	FieldVersion,
 	FieldRecordedAt,
+	FieldConfirmedAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -60,4 +63,9 @@ func ByVersion(opts ...sql.OrderTermOption) OrderOption {
 // ByRecordedAt orders the results by the recorded_at field.
 func ByRecordedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRecordedAt, opts...).ToFunc()
+}
+
+// ByConfirmedAt orders the results by the confirmed_at field.
+func ByConfirmedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldConfirmedAt, opts...).ToFunc()
 }

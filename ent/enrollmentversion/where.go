@@ -72,6 +72,11 @@ func RecordedAt(v time.Time) predicate.EnrollmentVersion {
 	return predicate.EnrollmentVersion(sql.FieldEQ(FieldRecordedAt, v))
 }
 
+// ConfirmedAt applies equality check predicate on the "confirmed_at" field. It's identical to ConfirmedAtEQ.
+func ConfirmedAt(v time.Time) predicate.EnrollmentVersion {
+	return predicate.EnrollmentVersion(sql.FieldEQ(FieldConfirmedAt, v))
+}
+
 // ContractEQ applies the EQ predicate on the "contract" field.
 func ContractEQ(v domain.ContractNumber) predicate.EnrollmentVersion {
 	vc := string(v)
@@ -248,6 +253,56 @@ func RecordedAtLT(v time.Time) predicate.EnrollmentVersion {
 // RecordedAtLTE applies the LTE predicate on the "recorded_at" field.
 func RecordedAtLTE(v time.Time) predicate.EnrollmentVersion {
 	return predicate.EnrollmentVersion(sql.FieldLTE(FieldRecordedAt, v))
+}
+
+// ConfirmedAtEQ applies the EQ predicate on the "confirmed_at" field.
+func ConfirmedAtEQ(v time.Time) predicate.EnrollmentVersion {
+	return predicate.EnrollmentVersion(sql.FieldEQ(FieldConfirmedAt, v))
+}
+
+// ConfirmedAtNEQ applies the NEQ predicate on the "confirmed_at" field.
+func ConfirmedAtNEQ(v time.Time) predicate.EnrollmentVersion {
+	return predicate.EnrollmentVersion(sql.FieldNEQ(FieldConfirmedAt, v))
+}
+
+// ConfirmedAtIn applies the In predicate on the "confirmed_at" field.
+func ConfirmedAtIn(vs ...time.Time) predicate.EnrollmentVersion {
+	return predicate.EnrollmentVersion(sql.FieldIn(FieldConfirmedAt, vs...))
+}
+
+// ConfirmedAtNotIn applies the NotIn predicate on the "confirmed_at" field.
+func ConfirmedAtNotIn(vs ...time.Time) predicate.EnrollmentVersion {
+	return predicate.EnrollmentVersion(sql.FieldNotIn(FieldConfirmedAt, vs...))
+}
+
+// ConfirmedAtGT applies the GT predicate on the "confirmed_at" field.
+func ConfirmedAtGT(v time.Time) predicate.EnrollmentVersion {
+	return predicate.EnrollmentVersion(sql.FieldGT(FieldConfirmedAt, v))
+}
+
+// ConfirmedAtGTE applies the GTE predicate on the "confirmed_at" field.
+func ConfirmedAtGTE(v time.Time) predicate.EnrollmentVersion {
+	return predicate.EnrollmentVersion(sql.FieldGTE(FieldConfirmedAt, v))
+}
+
+// ConfirmedAtLT applies the LT predicate on the "confirmed_at" field.
+func ConfirmedAtLT(v time.Time) predicate.EnrollmentVersion {
+	return predicate.EnrollmentVersion(sql.FieldLT(FieldConfirmedAt, v))
+}
+
+// ConfirmedAtLTE applies the LTE predicate on the "confirmed_at" field.
+func ConfirmedAtLTE(v time.Time) predicate.EnrollmentVersion {
+	return predicate.EnrollmentVersion(sql.FieldLTE(FieldConfirmedAt, v))
+}
+
+// ConfirmedAtIsNil applies the IsNil predicate on the "confirmed_at" field.
+func ConfirmedAtIsNil() predicate.EnrollmentVersion {
+	return predicate.EnrollmentVersion(sql.FieldIsNull(FieldConfirmedAt))
+}
+
+// ConfirmedAtNotNil applies the NotNil predicate on the "confirmed_at" field.
+func ConfirmedAtNotNil() predicate.EnrollmentVersion {
+	return predicate.EnrollmentVersion(sql.FieldNotNull(FieldConfirmedAt))
 }
 
 // And groups predicates with the AND operator between them.

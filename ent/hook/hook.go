@@ -93,6 +93,18 @@ func (f DownloadFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, er
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.DownloadMutation", m)
 }
 
+// The EnrollmentIntakeFunc type is an adapter to allow the use of ordinary
+// function as EnrollmentIntake mutator.
+type EnrollmentIntakeFunc func(context.Context, *ent.EnrollmentIntakeMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f EnrollmentIntakeFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.EnrollmentIntakeMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.EnrollmentIntakeMutation", m)
+}
+
 // The EnrollmentVersionFunc type is an adapter to allow the use of ordinary
 // function as EnrollmentVersion mutator.
 type EnrollmentVersionFunc func(context.Context, *ent.EnrollmentVersionMutation) (ent.Value, error)
@@ -105,6 +117,18 @@ func (f EnrollmentVersionFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.EnrollmentVersionMutation", m)
 }
 
+// The ErrandFunc type is an adapter to allow the use of ordinary
+// function as Errand mutator.
+type ErrandFunc func(context.Context, *ent.ErrandMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ErrandFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ErrandMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ErrandMutation", m)
+}
+
 // The ExportJobFunc type is an adapter to allow the use of ordinary
 // function as ExportJob mutator.
 type ExportJobFunc func(context.Context, *ent.ExportJobMutation) (ent.Value, error)
@@ -115,6 +139,30 @@ func (f ExportJobFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, e
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ExportJobMutation", m)
+}
+
+// The GatheredEnrolleeFunc type is an adapter to allow the use of ordinary
+// function as GatheredEnrollee mutator.
+type GatheredEnrolleeFunc func(context.Context, *ent.GatheredEnrolleeMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f GatheredEnrolleeFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.GatheredEnrolleeMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.GatheredEnrolleeMutation", m)
+}
+
+// The HoldFunc type is an adapter to allow the use of ordinary
+// function as Hold mutator.
+type HoldFunc func(context.Context, *ent.HoldMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f HoldFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.HoldMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.HoldMutation", m)
 }
 
 // The IdempotencyKeyFunc type is an adapter to allow the use of ordinary

@@ -45,6 +45,7 @@ var (
 		{Name: "attestor_name", Type: field.TypeString},
 		{Name: "attestor_office", Type: field.TypeString},
 		{Name: "effective", Type: field.TypeInt32},
+		{Name: "data_start", Type: field.TypeInt32, Default: 0},
 		{Name: "recorded", Type: field.TypeTime},
 		{Name: "source", Type: field.TypeString},
 		{Name: "actor", Type: field.TypeJSON},
@@ -118,6 +119,11 @@ var (
 	ContractsColumns = []*schema.Column{
 		{Name: "number", Type: field.TypeString},
 		{Name: "name", Type: field.TypeString},
+		{Name: "updates", Type: field.TypeString, Default: ""},
+		{Name: "listed", Type: field.TypeBool, Default: false},
+		{Name: "ends", Type: field.TypeInt32, Default: 0},
+		{Name: "enrolled", Type: field.TypeInt, Default: 0},
+		{Name: "eligible", Type: field.TypeInt, Default: 0},
 		{Name: "sponsor_id", Type: field.TypeString},
 	}
 	// ContractsTable holds the schema information for the "contracts" table.
@@ -128,7 +134,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "contracts_sponsors_contracts",
-				Columns:    []*schema.Column{ContractsColumns[2]},
+				Columns:    []*schema.Column{ContractsColumns[7]},
 				RefColumns: []*schema.Column{SponsorsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -183,12 +189,25 @@ var (
 			},
 		},
 	}
+	// EnrollmentIntakesColumns holds the columns for the "enrollment_intakes" table.
+	EnrollmentIntakesColumns = []*schema.Column{
+		{Name: "contract", Type: field.TypeString},
+		{Name: "months", Type: field.TypeJSON, Nullable: true},
+		{Name: "pass", Type: field.TypeJSON, Nullable: true},
+	}
+	// EnrollmentIntakesTable holds the schema information for the "enrollment_intakes" table.
+	EnrollmentIntakesTable = &schema.Table{
+		Name:       "enrollment_intakes",
+		Columns:    EnrollmentIntakesColumns,
+		PrimaryKey: []*schema.Column{EnrollmentIntakesColumns[0]},
+	}
 	// EnrollmentVersionsColumns holds the columns for the "enrollment_versions" table.
 	EnrollmentVersionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt64, Increment: true},
 		{Name: "contract", Type: field.TypeString},
 		{Name: "version", Type: field.TypeInt64},
 		{Name: "recorded_at", Type: field.TypeTime},
+		{Name: "confirmed_at", Type: field.TypeTime, Nullable: true},
 	}
 	// EnrollmentVersionsTable holds the schema information for the "enrollment_versions" table.
 	EnrollmentVersionsTable = &schema.Table{
@@ -207,6 +226,19 @@ var (
 				Columns: []*schema.Column{EnrollmentVersionsColumns[1], EnrollmentVersionsColumns[3]},
 			},
 		},
+	}
+	// ErrandsColumns holds the columns for the "errands" table.
+	ErrandsColumns = []*schema.Column{
+		{Name: "name", Type: field.TypeString},
+		{Name: "token", Type: field.TypeString, Default: ""},
+		{Name: "held_until", Type: field.TypeInt64, Default: 0},
+		{Name: "rests_until", Type: field.TypeInt64, Default: 0},
+	}
+	// ErrandsTable holds the schema information for the "errands" table.
+	ErrandsTable = &schema.Table{
+		Name:       "errands",
+		Columns:    ErrandsColumns,
+		PrimaryKey: []*schema.Column{ErrandsColumns[0]},
 	}
 	// ExportJobsColumns holds the columns for the "export_jobs" table.
 	ExportJobsColumns = []*schema.Column{
@@ -256,6 +288,56 @@ var (
 				Name:    "exportjob_state_expires_at",
 				Unique:  false,
 				Columns: []*schema.Column{ExportJobsColumns[9], ExportJobsColumns[15]},
+			},
+		},
+	}
+	// GatheredEnrolleesColumns holds the columns for the "gathered_enrollees" table.
+	GatheredEnrolleesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "contract", Type: field.TypeString},
+		{Name: "patient", Type: field.TypeString},
+		{Name: "months", Type: field.TypeBytes},
+		{Name: "mbi", Type: field.TypeString},
+		{Name: "historic_mbis", Type: field.TypeString},
+	}
+	// GatheredEnrolleesTable holds the schema information for the "gathered_enrollees" table.
+	GatheredEnrolleesTable = &schema.Table{
+		Name:       "gathered_enrollees",
+		Columns:    GatheredEnrolleesColumns,
+		PrimaryKey: []*schema.Column{GatheredEnrolleesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "gatheredenrollee_contract_patient",
+				Unique:  true,
+				Columns: []*schema.Column{GatheredEnrolleesColumns[1], GatheredEnrolleesColumns[2]},
+			},
+		},
+	}
+	// HoldsColumns holds the columns for the "holds" table.
+	HoldsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "contract", Type: field.TypeString},
+		{Name: "at", Type: field.TypeTime},
+		{Name: "reason", Type: field.TypeString},
+		{Name: "ends", Type: field.TypeJSON, Nullable: true},
+		{Name: "before", Type: field.TypeInt},
+		{Name: "dropped", Type: field.TypeInt},
+		{Name: "state", Type: field.TypeString},
+		{Name: "decided", Type: field.TypeTime, Nullable: true},
+		{Name: "decided_by", Type: field.TypeJSON},
+		{Name: "note", Type: field.TypeString},
+	}
+	// HoldsTable holds the schema information for the "holds" table.
+	HoldsTable = &schema.Table{
+		Name:       "holds",
+		Columns:    HoldsColumns,
+		PrimaryKey: []*schema.Column{HoldsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "hold_state_at",
+				Unique:  false,
+				Columns: []*schema.Column{HoldsColumns[8], HoldsColumns[3]},
 			},
 		},
 	}
@@ -518,8 +600,12 @@ var (
 		ContractsTable,
 		CoverageTable,
 		DownloadsTable,
+		EnrollmentIntakesTable,
 		EnrollmentVersionsTable,
+		ErrandsTable,
 		ExportJobsTable,
+		GatheredEnrolleesTable,
+		HoldsTable,
 		IdempotencyKeysTable,
 		JobContractsTable,
 		OutputFilesTable,

@@ -27,11 +27,23 @@ type Coverage func(*sql.Selector)
 // Download is the predicate function for download builders.
 type Download func(*sql.Selector)
 
+// EnrollmentIntake is the predicate function for enrollmentintake builders.
+type EnrollmentIntake func(*sql.Selector)
+
 // EnrollmentVersion is the predicate function for enrollmentversion builders.
 type EnrollmentVersion func(*sql.Selector)
 
+// Errand is the predicate function for errand builders.
+type Errand func(*sql.Selector)
+
 // ExportJob is the predicate function for exportjob builders.
 type ExportJob func(*sql.Selector)
+
+// GatheredEnrollee is the predicate function for gatheredenrollee builders.
+type GatheredEnrollee func(*sql.Selector)
+
+// Hold is the predicate function for hold builders.
+type Hold func(*sql.Selector)
 
 // IdempotencyKey is the predicate function for idempotencykey builders.
 type IdempotencyKey func(*sql.Selector)

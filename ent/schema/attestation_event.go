@@ -22,6 +22,7 @@ func (AttestationEvent) Fields() []ent.Field {
 		field.String("attestor_name").Immutable(),
 		field.String("attestor_office").Immutable(),
 		field.Int32("effective").GoType(domain.Date(0)).Immutable().Comment("yyyymmdd, a civil date"),
+		field.Int32("data_start").GoType(domain.Date(0)).Default(0).Immutable().Comment("as HPMS gives it; 0 where the rules decide"),
 		field.Time("recorded").Immutable(),
 		field.String("source").Immutable(),
 		field.JSON("actor", domain.Actor{}).Immutable(),

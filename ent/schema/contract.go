@@ -4,6 +4,8 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
+
+	"cms.gov/ab2d/domain"
 )
 
 // Contract is a Part D contract. Its id is its number. Kick-offs lock its row
@@ -16,6 +18,11 @@ func (Contract) Fields() []ent.Field {
 		field.String("id").StorageKey("number"),
 		field.String("name"),
 		field.String("sponsor_id"),
+		field.String("updates").GoType(domain.Updates("")).Default(""),
+		field.Bool("listed").Default(false),
+		field.Int32("ends").GoType(domain.Date(0)).Default(0).Comment("yyyymmdd, a civil date; 0 for none"),
+		field.Int("enrolled").Default(0),
+		field.Int("eligible").Default(0),
 	}
 }
 

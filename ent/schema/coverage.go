@@ -11,8 +11,8 @@ import (
 )
 
 // Coverage is one enrollee of a contract as it stood from one version of the
-// enrollment up to, and without, another. These are the only rows that hold
-// Medicare Beneficiary Identifiers.
+// enrollment up to, and without, another. These rows, those of GatheredEnrollee
+// on their way here, and those of Preference hold Medicare Beneficiary Identifiers.
 //
 // On Postgres the patient column has the collation "C" (see
 // adapters/entstore/migrations), so that both databases put people in the byte

@@ -19,6 +19,7 @@ func (EnrollmentVersion) Fields() []ent.Field {
 		field.String("contract").GoType(domain.ContractNumber("")).Immutable(),
 		field.Int64("version").GoType(domain.EnrollmentVersion(0)).Immutable(),
 		field.Time("recorded_at").Immutable(),
+		field.Time("confirmed_at").Optional().Nillable().Comment("when a later load last changed nothing"),
 	}
 }
 

@@ -97,14 +97,14 @@ func registryActivity(s storeTest) {
 func registryPut(s storeTest) {
 	for _, n := range []int{1, 2} { // the second time it replaces
 		sponsor := domain.Sponsor{ID: "s", Name: "Sponsor", Parent: "Parent"}
-		contract := domain.Contract{Number: "S0001", Name: "Contract", Sponsor: "s"}
+		contract := domain.Contract{Number: "S0001", Name: "Contract", Sponsor: "s", Updates: domain.Manual, Listed: true, Ends: 2026_12_31, Enrolled: 12, Eligible: 11}
 		client := domain.Client{ID: "c", Sponsor: "s", Name: "Client", Contracts: []domain.ContractNumber{"S0001"}, Enabled: true,
 			Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}, CreatedAt: instantAt(1),
 			Keys: domain.ClientKeys{URL: "https://example.com/jwks.json", Set: `{"keys":[]}`},
 			Secrets: []domain.ClientSecret{{ID: "one", Hash: []byte{1, 0, 255}, CreatedAt: instantAt(1), ExpiresAt: instantAt(3)},
 				{ID: "two", Hash: []byte{2}, CreatedAt: instantAt(2)}}}
 		if n == 2 {
-			sponsor.Name, sponsor.Parent, contract.Name = "Other", "", "Other"
+			sponsor.Name, sponsor.Parent, contract = "Other", "", domain.Contract{Number: "S0001", Name: "Other", Sponsor: "s"}
 			client = domain.Client{ID: "c", Sponsor: "s", Name: "Other", CreatedAt: instantAt(2)}
 		}
 		s.do(func(ctx context.Context, tx ports.Tx) error {
@@ -236,7 +236,7 @@ func (s storeTest) events(n domain.ContractNumber) (events []domain.AttestationE
 func eventsWhole(s storeTest) {
 	s.parties()
 	want := []domain.AttestationEvent{
-		{ID: "z", Contract: "S0001", Kind: domain.Attest, Attestor: domain.Attestor{Name: "A. Name", Office: "CEO"}, Effective: 2020_02_29,
+		{ID: "z", Contract: "S0001", Kind: domain.Attest, Attestor: domain.Attestor{Name: "A. Name", Office: "CEO"}, Effective: 2020_02_29, DataStart: 2020_01_31,
 			Recorded: instantAt(1), Source: "staff", Actor: domain.Actor{Kind: "staff", ID: "x", From: "10.0.0.1"}, Reason: "a letter"},
 		{ID: "b", Contract: "S0001", Kind: domain.EndUnknown, Effective: 2019_01_01, Recorded: instantAt(2), Source: "hpms", Actor: domain.System("hpms")},
 		{ID: "a", Contract: "S0001", Kind: domain.Correct, Corrects: "b", CorrectedKind: domain.Lapse, Effective: 2021_01_01, Recorded: instantAt(2), Source: "staff"},

@@ -18,6 +18,7 @@ import (
 	"entgo.io/ent/dialect/sql/schema"
 
 	"cms.gov/ab2d/ent/coverage"
+	"cms.gov/ab2d/ent/gatheredenrollee"
 	"cms.gov/ab2d/ent/migrate"
 )
 
@@ -43,16 +44,25 @@ func Tables(name string) ([]*schema.Table, error) {
 	if err != nil || name != dialect.Postgres {
 		return tables, err
 	}
+	for table, column := range map[string]string{coverage.Table: coverage.FieldPatient, gatheredenrollee.Table: gatheredenrollee.FieldPatient} {
+		if err := byBytes(tables, table, column); err != nil {
+			return nil, err
+		}
+	}
+	return tables, nil
+}
+
+func byBytes(tables []*schema.Table, table, column string) error {
 	for _, t := range tables {
-		if t.Name != coverage.Table {
+		if t.Name != table {
 			continue
 		}
 		for _, c := range t.Columns {
-			if c.Name == coverage.FieldPatient {
+			if c.Name == column {
 				c.Collation = "C"
-				return tables, nil
+				return nil
 			}
 		}
 	}
-	return nil, fmt.Errorf("the schema has no column %s.%s", coverage.Table, coverage.FieldPatient)
+	return fmt.Errorf("the schema has no column %s.%s", table, column)
 }

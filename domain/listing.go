@@ -1,0 +1,133 @@
+package domain
+
+import (
+	"fmt"
+	"slices"
+)
+
+// ListedContract is what HPMS says of one contract: whose it is, and whether it
+// is attested. HPMS names no attestor and no kind of ending.
+type ListedContract struct {
+	Number     ContractNumber
+	Name       string
+	ParentID   string // of the parent organization
+	ParentName string
+
+	// Known is false when HPMS lists the contract and does not say how it stands.
+	Known    bool
+	Attested bool
+	Since    Date // the attestation date; zero when there is none
+	Ends     Date // the end date; zero when there is none
+
+	Enrolled int // people enrolled, by HPMS's own count; 0 when it does not say
+	Eligible int // of them eligible for Medicare
+}
+
+// Updates says who keeps a contract's attestation.
+type Updates string
+
+// Automatic contracts follow HPMS; manual ones are left to staff.
+const (
+	Automatic Updates = "automatic"
+	Manual    Updates = "manual"
+)
+
+// SponsorOf returns the id that a parent organization of HPMS has as a sponsor here.
+func SponsorOf(parent string) SponsorID { return SponsorID("hpms-" + parent) }
+
+// Reasons that events from HPMS carry. What HPMS does not say, staff complete.
+const (
+	beganByHPMS    = "HPMS lists the contract as attested; attestor not known."
+	backByHPMS     = "HPMS lists the contract as attested again; attestor not known."
+	correctedBy    = "HPMS gives %s as the attestation date instead of %s; its date counts."
+	endedByHPMS    = "HPMS no longer lists the contract as attested; ending not classified."
+	unlistedByHPMS = "HPMS no longer lists the contract; ending not classified."
+)
+
+// Follow returns the event that brings a contract's history in line with what
+// HPMS says on a day, and false when none is needed or HPMS does not say enough.
+// HPMS's date is authoritative: data starts on it, whatever the rules make of
+// an ending whose kind nobody knows.
+func (l ListedContract) Follow(events []AttestationEvent, today Date) (AttestationEvent, bool) {
+	e := AttestationEvent{Contract: l.Number, Source: FromHPMS}
+	s := StandingOn(events, today)
+	switch {
+	case !l.Known, l.Attested && (l.Since.IsZero() || l.Since > today):
+		return e, false
+	case !l.Attested && s.Active:
+		e.Kind, e.Effective, e.Reason = EndUnknown, today, endedByHPMS
+		if l.Ends > lastBegin(events, today) && l.Ends <= today {
+			e.Effective = l.Ends
+		}
+	case !l.Attested:
+		return e, false
+	case s.DataStart.IsZero() && !hasBegun(events):
+		e.Kind, e.Effective, e.Reason = Attest, l.Since, beganByHPMS
+	case !s.Active:
+		// When it was attested again is not known: on its date when that is after
+		// the ending, else it is noticed today.
+		e.Kind, e.Effective, e.DataStart, e.Reason = Reattest, today, l.Since, backByHPMS
+		if StandingOn(events, l.Since).DataStart != 0 && !StandingOn(events, l.Since).Active && l.Since > s.DataStart {
+			e.Effective = l.Since
+		}
+	case s.DataStart != l.Since:
+		old, ok := startedBy(events, today)
+		if !ok {
+			return e, false
+		}
+		e.Kind, e.Corrects, e.CorrectedKind, e.Attestor = Correct, old.ID, old.Kind, old.Attestor
+		e.Effective, e.DataStart, e.Reason = old.Effective, l.Since, fmt.Sprintf(correctedBy, l.Since, s.DataStart)
+		if old.Kind == Attest {
+			e.Effective, e.DataStart = l.Since, 0
+		}
+	default:
+		return e, false
+	}
+	return e, true
+}
+
+// Unlisted returns the event for a contract that HPMS listed before and lists
+// no longer, and false when nothing is active that could end.
+func Unlisted(n ContractNumber, events []AttestationEvent, today Date) (AttestationEvent, bool) {
+	return AttestationEvent{Contract: n, Source: FromHPMS, Kind: EndUnknown, Effective: today, Reason: unlistedByHPMS}, StandingOn(events, today).Active
+}
+
+func hasBegun(events []AttestationEvent) bool {
+	return slices.ContainsFunc(effective(events), func(e AttestationEvent) bool { return e.Kind.Begins() })
+}
+
+// lastBegin is the day of the latest event that made an attestor active.
+func lastBegin(events []AttestationEvent, on Date) (last Date) {
+	for _, e := range effective(events) {
+		if e.Kind.Begins() && e.Effective <= on {
+			last = e.Effective
+		}
+	}
+	return last
+}
+
+// startedBy returns the event, as corrected, that gave the data start of a day.
+func startedBy(events []AttestationEvent, on Date) (start AttestationEvent, ok bool) {
+	var s Standing
+	for _, e := range effective(events) {
+		if e.Effective > on {
+			break
+		}
+		before := s.DataStart
+		if s = s.after(e); s.DataStart != before {
+			start, ok = e, true
+		}
+	}
+	return start, ok
+}
+
+// Guard decides whether a change that takes something from many is believed.
+type Guard struct {
+	Share float64 // of those who have it now; a larger drop is held for a person
+}
+
+// Holds reports whether a drop is more than the guard lets through: all of it
+// gone, or more than the share and more than one.
+func (g Guard) Holds(before, dropped int) bool {
+	return dropped > 1 && (dropped == before || float64(dropped) > g.Share*float64(before))
+}
