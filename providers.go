@@ -404,10 +404,10 @@ func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseC
 		riverjobs.Settings{Partitions: cfg.Workers, Plans: cfg.Plans, StopWithin: cfg.Drain / 2, Logger: log})
 }
 
-func provideProcess(cfg *config.Config, l net.Listener, app *fiber.App, worker host.Worker, jobs *produce.UseCase, sweeper *retention.UseCase,
+func provideProcess(cfg *config.Config, l net.Listener, app *fiber.App, worker host.Worker, jobs *produce.UseCase, sweeper host.Sweeper, sealer host.Sealer,
 	store *entstore.Store, files fileStore, claims ports.Claims, told *telemetry.Telemetry, log *slog.Logger) (*host.Process, func(), error) {
-	p := &host.Process{Listener: l, App: app, Worker: worker, Reconciler: jobs, Sweeper: sweeper, Log: log,
-		Settings: host.Settings{Alone: cfg.Embedded(), Reconcile: cfg.Reconcile, Sweep: cfg.Sweep, Drain: cfg.Drain}}
+	p := &host.Process{Listener: l, App: app, Worker: worker, Reconciler: jobs, Sweeper: sweeper, Sealer: sealer, Log: log,
+		Settings: host.Settings{Alone: cfg.Embedded(), Reconcile: cfg.Reconcile, Sweep: cfg.Sweep, Seal: cfg.AuditSeal, Drain: cfg.Drain}}
 	checks := []admin.Check{{Name: "process", Check: p.Check}, {Name: "database", Check: store.Check}, {Name: "file store", Check: files.Check}}
 	if worker != nil {
 		checks = append(checks, admin.Check{Name: "claims source", Check: func(ctx context.Context) error {

@@ -15,6 +15,7 @@ import (
 	"cms.gov/ab2d/adapters/sandbox"
 	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/application/access"
+	"cms.gov/ab2d/application/audit"
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
@@ -59,7 +60,7 @@ var application = wire.NewSet(
 var process = wire.NewSet(
 	wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
 	provideTelemetry, provideUseCases, provideAPI,
-	provideWorker, provideProcess,
+	provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
 )
 
 // Initialize puts a process together as its settings say. The returned function
@@ -71,6 +72,16 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 // InitializeMigrator opens the database alone.
 func InitializeMigrator(ctx context.Context, cfg *config.Config) (*entstore.Store, func(), error) {
 	panic(wire.Build(openStore, provideQueueFactory))
+}
+
+// InitializeAudit gives what guards the audit trail, beside a process that runs.
+func InitializeAudit(ctx context.Context, cfg *config.Config) (*Audit, func(), error) {
+	panic(wire.Build(openAudited, provideQueueFactory, openFiles, provideLog, provideSigner, provideSealKeys, provideArchiveSettings,
+		wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)),
+		wire.Bind(new(ports.Files), new(fileStore)),
+		wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)),
+		wire.Struct(new(audit.Sealer), "*"), wire.Struct(new(audit.Verifier), "*"), wire.Struct(new(audit.Archiver), "*"),
+		wire.Struct(new(audit.Restorer), "*"), wire.Struct(new(Audit), "*")))
 }
 
 // InitializePreferences takes in what beneficiaries said about sharing.

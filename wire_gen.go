@@ -15,6 +15,7 @@ import (
 	"cms.gov/ab2d/adapters/sandbox"
 	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/application/access"
+	"cms.gov/ab2d/application/audit"
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
@@ -211,7 +212,38 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Clock:    system,
 		Settings: retentionSettings,
 	}
-	hostProcess, cleanup7, err := provideProcess(cfg, listener, app, worker, produceUseCase, retentionUseCase, store, ab2dFileStore, claims, telemetry, logger)
+	portsSigner, err := provideSigner(ctx, cfg, store)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	sealKeys, err := provideSealKeys(cfg, portsSigner)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	sweeper := provideSweeper(cfg, retentionUseCase, store, files, system, sealKeys, logger)
+	sealer, err := provideSealer(cfg, store, files, system, portsSigner, logger)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	hostProcess, cleanup7, err := provideProcess(cfg, listener, app, worker, produceUseCase, sweeper, sealer, store, ab2dFileStore, claims, telemetry, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -243,6 +275,80 @@ func InitializeMigrator(ctx context.Context, cfg *config.Config) (*entstore.Stor
 		return nil, nil, err
 	}
 	return store, func() {
+		cleanup()
+	}, nil
+}
+
+// InitializeAudit gives what guards the audit trail, beside a process that runs.
+func InitializeAudit(ctx context.Context, cfg *config.Config) (*Audit, func(), error) {
+	queueFactory, err := provideQueueFactory(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, cleanup, err := openAudited(ctx, cfg, queueFactory)
+	if err != nil {
+		return nil, nil, err
+	}
+	ab2dFileStore, cleanup2, err := openFiles(ctx, cfg)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	system := clock.System{}
+	portsSigner, err := provideSigner(ctx, cfg, store)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	logger, err := provideLog(cfg)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	sealer := &audit.Sealer{
+		Store:  store,
+		Files:  ab2dFileStore,
+		Clock:  system,
+		Signer: portsSigner,
+		Log:    logger,
+	}
+	sealKeys, err := provideSealKeys(cfg, portsSigner)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	verifier := &audit.Verifier{
+		Store: store,
+		Files: ab2dFileStore,
+		Clock: system,
+		Keys:  sealKeys,
+	}
+	archiveSettings := provideArchiveSettings(cfg)
+	archiver := &audit.Archiver{
+		Store:    store,
+		Files:    ab2dFileStore,
+		Clock:    system,
+		Keys:     sealKeys,
+		Log:      logger,
+		Settings: archiveSettings,
+	}
+	restorer := &audit.Restorer{
+		Store: store,
+		Clock: system,
+	}
+	ab2dAudit := &Audit{
+		Sealer:   sealer,
+		Verifier: verifier,
+		Archiver: archiver,
+		Restorer: restorer,
+		Log:      store,
+		Signer:   portsSigner,
+	}
+	return ab2dAudit, func() {
+		cleanup2()
 		cleanup()
 	}, nil
 }
@@ -283,5 +389,5 @@ var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
 	provideTelemetry, provideUseCases, provideAPI,
-	provideWorker, provideProcess,
+	provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
 )

@@ -14,7 +14,10 @@ import (
 
 	"cms.gov/ab2d/ent/apiclient"
 	"cms.gov/ab2d/ent/attestationevent"
+	"cms.gov/ab2d/ent/auditarchive"
 	"cms.gov/ab2d/ent/auditrecord"
+	"cms.gov/ab2d/ent/auditseal"
+	"cms.gov/ab2d/ent/auditunsealed"
 	"cms.gov/ab2d/ent/clientactivity"
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/coverage"
@@ -52,8 +55,14 @@ type Client struct {
 	APIClient *APIClientClient
 	// AttestationEvent is the client for interacting with the AttestationEvent builders.
 	AttestationEvent *AttestationEventClient
+	// AuditArchive is the client for interacting with the AuditArchive builders.
+	AuditArchive *AuditArchiveClient
 	// AuditRecord is the client for interacting with the AuditRecord builders.
 	AuditRecord *AuditRecordClient
+	// AuditSeal is the client for interacting with the AuditSeal builders.
+	AuditSeal *AuditSealClient
+	// AuditUnsealed is the client for interacting with the AuditUnsealed builders.
+	AuditUnsealed *AuditUnsealedClient
 	// ClientActivity is the client for interacting with the ClientActivity builders.
 	ClientActivity *ClientActivityClient
 	// Contract is the client for interacting with the Contract builders.
@@ -107,7 +116,10 @@ func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.APIClient = NewAPIClientClient(c.config)
 	c.AttestationEvent = NewAttestationEventClient(c.config)
+	c.AuditArchive = NewAuditArchiveClient(c.config)
 	c.AuditRecord = NewAuditRecordClient(c.config)
+	c.AuditSeal = NewAuditSealClient(c.config)
+	c.AuditUnsealed = NewAuditUnsealedClient(c.config)
 	c.ClientActivity = NewClientActivityClient(c.config)
 	c.Contract = NewContractClient(c.config)
 	c.Coverage = NewCoverageClient(c.config)
@@ -222,7 +234,10 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		config:            cfg,
 		APIClient:         NewAPIClientClient(cfg),
 		AttestationEvent:  NewAttestationEventClient(cfg),
+		AuditArchive:      NewAuditArchiveClient(cfg),
 		AuditRecord:       NewAuditRecordClient(cfg),
+		AuditSeal:         NewAuditSealClient(cfg),
+		AuditUnsealed:     NewAuditUnsealedClient(cfg),
 		ClientActivity:    NewClientActivityClient(cfg),
 		Contract:          NewContractClient(cfg),
 		Coverage:          NewCoverageClient(cfg),
@@ -264,7 +279,10 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		config:            cfg,
 		APIClient:         NewAPIClientClient(cfg),
 		AttestationEvent:  NewAttestationEventClient(cfg),
+		AuditArchive:      NewAuditArchiveClient(cfg),
 		AuditRecord:       NewAuditRecordClient(cfg),
+		AuditSeal:         NewAuditSealClient(cfg),
+		AuditUnsealed:     NewAuditUnsealedClient(cfg),
 		ClientActivity:    NewClientActivityClient(cfg),
 		Contract:          NewContractClient(cfg),
 		Coverage:          NewCoverageClient(cfg),
@@ -314,11 +332,12 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.APIClient, c.AttestationEvent, c.AuditRecord, c.ClientActivity, c.Contract,
-		c.Coverage, c.Download, c.EnrollmentIntake, c.EnrollmentVersion, c.Errand,
-		c.ExportJob, c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract,
-		c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit, c.Secret,
-		c.Sponsor, c.UsedAssertion,
+		c.APIClient, c.AttestationEvent, c.AuditArchive, c.AuditRecord, c.AuditSeal,
+		c.AuditUnsealed, c.ClientActivity, c.Contract, c.Coverage, c.Download,
+		c.EnrollmentIntake, c.EnrollmentVersion, c.Errand, c.ExportJob,
+		c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract, c.OutputFile,
+		c.Partition, c.Poll, c.Preference, c.RateLimit, c.Secret, c.Sponsor,
+		c.UsedAssertion,
 	} {
 		n.Use(hooks...)
 	}
@@ -328,11 +347,12 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.APIClient, c.AttestationEvent, c.AuditRecord, c.ClientActivity, c.Contract,
-		c.Coverage, c.Download, c.EnrollmentIntake, c.EnrollmentVersion, c.Errand,
-		c.ExportJob, c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract,
-		c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit, c.Secret,
-		c.Sponsor, c.UsedAssertion,
+		c.APIClient, c.AttestationEvent, c.AuditArchive, c.AuditRecord, c.AuditSeal,
+		c.AuditUnsealed, c.ClientActivity, c.Contract, c.Coverage, c.Download,
+		c.EnrollmentIntake, c.EnrollmentVersion, c.Errand, c.ExportJob,
+		c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract, c.OutputFile,
+		c.Partition, c.Poll, c.Preference, c.RateLimit, c.Secret, c.Sponsor,
+		c.UsedAssertion,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -345,8 +365,14 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.APIClient.mutate(ctx, m)
 	case *AttestationEventMutation:
 		return c.AttestationEvent.mutate(ctx, m)
+	case *AuditArchiveMutation:
+		return c.AuditArchive.mutate(ctx, m)
 	case *AuditRecordMutation:
 		return c.AuditRecord.mutate(ctx, m)
+	case *AuditSealMutation:
+		return c.AuditSeal.mutate(ctx, m)
+	case *AuditUnsealedMutation:
+		return c.AuditUnsealed.mutate(ctx, m)
 	case *ClientActivityMutation:
 		return c.ClientActivity.mutate(ctx, m)
 	case *ContractMutation:
@@ -674,6 +700,139 @@ func (c *AttestationEventClient) mutate(ctx context.Context, m *AttestationEvent
 	}
 }
 
+// AuditArchiveClient is a client for the AuditArchive schema.
+type AuditArchiveClient struct {
+	config
+}
+
+// NewAuditArchiveClient returns a client for the AuditArchive from the given config.
+func NewAuditArchiveClient(c config) *AuditArchiveClient {
+	return &AuditArchiveClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `auditarchive.Hooks(f(g(h())))`.
+func (c *AuditArchiveClient) Use(hooks ...Hook) {
+	c.hooks.AuditArchive = append(c.hooks.AuditArchive, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `auditarchive.Intercept(f(g(h())))`.
+func (c *AuditArchiveClient) Intercept(interceptors ...Interceptor) {
+	c.inters.AuditArchive = append(c.inters.AuditArchive, interceptors...)
+}
+
+// Create returns a builder for creating a AuditArchive entity.
+func (c *AuditArchiveClient) Create() *AuditArchiveCreate {
+	mutation := newAuditArchiveMutation(c.config, OpCreate)
+	return &AuditArchiveCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of AuditArchive entities.
+func (c *AuditArchiveClient) CreateBulk(builders ...*AuditArchiveCreate) *AuditArchiveCreateBulk {
+	return &AuditArchiveCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *AuditArchiveClient) MapCreateBulk(slice any, setFunc func(*AuditArchiveCreate, int)) *AuditArchiveCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &AuditArchiveCreateBulk{err: fmt.Errorf("calling to AuditArchiveClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*AuditArchiveCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &AuditArchiveCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for AuditArchive.
+func (c *AuditArchiveClient) Update() *AuditArchiveUpdate {
+	mutation := newAuditArchiveMutation(c.config, OpUpdate)
+	return &AuditArchiveUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *AuditArchiveClient) UpdateOne(_m *AuditArchive) *AuditArchiveUpdateOne {
+	mutation := newAuditArchiveMutation(c.config, OpUpdateOne, withAuditArchive(_m))
+	return &AuditArchiveUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *AuditArchiveClient) UpdateOneID(id int64) *AuditArchiveUpdateOne {
+	mutation := newAuditArchiveMutation(c.config, OpUpdateOne, withAuditArchiveID(id))
+	return &AuditArchiveUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for AuditArchive.
+func (c *AuditArchiveClient) Delete() *AuditArchiveDelete {
+	mutation := newAuditArchiveMutation(c.config, OpDelete)
+	return &AuditArchiveDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *AuditArchiveClient) DeleteOne(_m *AuditArchive) *AuditArchiveDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *AuditArchiveClient) DeleteOneID(id int64) *AuditArchiveDeleteOne {
+	builder := c.Delete().Where(auditarchive.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &AuditArchiveDeleteOne{builder}
+}
+
+// Query returns a query builder for AuditArchive.
+func (c *AuditArchiveClient) Query() *AuditArchiveQuery {
+	return &AuditArchiveQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeAuditArchive},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a AuditArchive entity by its id.
+func (c *AuditArchiveClient) Get(ctx context.Context, id int64) (*AuditArchive, error) {
+	return c.Query().Where(auditarchive.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *AuditArchiveClient) GetX(ctx context.Context, id int64) *AuditArchive {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *AuditArchiveClient) Hooks() []Hook {
+	return c.hooks.AuditArchive
+}
+
+// Interceptors returns the client interceptors.
+func (c *AuditArchiveClient) Interceptors() []Interceptor {
+	return c.inters.AuditArchive
+}
+
+func (c *AuditArchiveClient) mutate(ctx context.Context, m *AuditArchiveMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&AuditArchiveCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&AuditArchiveUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&AuditArchiveUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&AuditArchiveDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown AuditArchive mutation op: %q", m.Op())
+	}
+}
+
 // AuditRecordClient is a client for the AuditRecord schema.
 type AuditRecordClient struct {
 	config
@@ -804,6 +963,272 @@ func (c *AuditRecordClient) mutate(ctx context.Context, m *AuditRecordMutation) 
 		return (&AuditRecordDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown AuditRecord mutation op: %q", m.Op())
+	}
+}
+
+// AuditSealClient is a client for the AuditSeal schema.
+type AuditSealClient struct {
+	config
+}
+
+// NewAuditSealClient returns a client for the AuditSeal from the given config.
+func NewAuditSealClient(c config) *AuditSealClient {
+	return &AuditSealClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `auditseal.Hooks(f(g(h())))`.
+func (c *AuditSealClient) Use(hooks ...Hook) {
+	c.hooks.AuditSeal = append(c.hooks.AuditSeal, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `auditseal.Intercept(f(g(h())))`.
+func (c *AuditSealClient) Intercept(interceptors ...Interceptor) {
+	c.inters.AuditSeal = append(c.inters.AuditSeal, interceptors...)
+}
+
+// Create returns a builder for creating a AuditSeal entity.
+func (c *AuditSealClient) Create() *AuditSealCreate {
+	mutation := newAuditSealMutation(c.config, OpCreate)
+	return &AuditSealCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of AuditSeal entities.
+func (c *AuditSealClient) CreateBulk(builders ...*AuditSealCreate) *AuditSealCreateBulk {
+	return &AuditSealCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *AuditSealClient) MapCreateBulk(slice any, setFunc func(*AuditSealCreate, int)) *AuditSealCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &AuditSealCreateBulk{err: fmt.Errorf("calling to AuditSealClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*AuditSealCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &AuditSealCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for AuditSeal.
+func (c *AuditSealClient) Update() *AuditSealUpdate {
+	mutation := newAuditSealMutation(c.config, OpUpdate)
+	return &AuditSealUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *AuditSealClient) UpdateOne(_m *AuditSeal) *AuditSealUpdateOne {
+	mutation := newAuditSealMutation(c.config, OpUpdateOne, withAuditSeal(_m))
+	return &AuditSealUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *AuditSealClient) UpdateOneID(id int64) *AuditSealUpdateOne {
+	mutation := newAuditSealMutation(c.config, OpUpdateOne, withAuditSealID(id))
+	return &AuditSealUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for AuditSeal.
+func (c *AuditSealClient) Delete() *AuditSealDelete {
+	mutation := newAuditSealMutation(c.config, OpDelete)
+	return &AuditSealDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *AuditSealClient) DeleteOne(_m *AuditSeal) *AuditSealDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *AuditSealClient) DeleteOneID(id int64) *AuditSealDeleteOne {
+	builder := c.Delete().Where(auditseal.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &AuditSealDeleteOne{builder}
+}
+
+// Query returns a query builder for AuditSeal.
+func (c *AuditSealClient) Query() *AuditSealQuery {
+	return &AuditSealQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeAuditSeal},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a AuditSeal entity by its id.
+func (c *AuditSealClient) Get(ctx context.Context, id int64) (*AuditSeal, error) {
+	return c.Query().Where(auditseal.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *AuditSealClient) GetX(ctx context.Context, id int64) *AuditSeal {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *AuditSealClient) Hooks() []Hook {
+	return c.hooks.AuditSeal
+}
+
+// Interceptors returns the client interceptors.
+func (c *AuditSealClient) Interceptors() []Interceptor {
+	return c.inters.AuditSeal
+}
+
+func (c *AuditSealClient) mutate(ctx context.Context, m *AuditSealMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&AuditSealCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&AuditSealUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&AuditSealUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&AuditSealDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown AuditSeal mutation op: %q", m.Op())
+	}
+}
+
+// AuditUnsealedClient is a client for the AuditUnsealed schema.
+type AuditUnsealedClient struct {
+	config
+}
+
+// NewAuditUnsealedClient returns a client for the AuditUnsealed from the given config.
+func NewAuditUnsealedClient(c config) *AuditUnsealedClient {
+	return &AuditUnsealedClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `auditunsealed.Hooks(f(g(h())))`.
+func (c *AuditUnsealedClient) Use(hooks ...Hook) {
+	c.hooks.AuditUnsealed = append(c.hooks.AuditUnsealed, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `auditunsealed.Intercept(f(g(h())))`.
+func (c *AuditUnsealedClient) Intercept(interceptors ...Interceptor) {
+	c.inters.AuditUnsealed = append(c.inters.AuditUnsealed, interceptors...)
+}
+
+// Create returns a builder for creating a AuditUnsealed entity.
+func (c *AuditUnsealedClient) Create() *AuditUnsealedCreate {
+	mutation := newAuditUnsealedMutation(c.config, OpCreate)
+	return &AuditUnsealedCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of AuditUnsealed entities.
+func (c *AuditUnsealedClient) CreateBulk(builders ...*AuditUnsealedCreate) *AuditUnsealedCreateBulk {
+	return &AuditUnsealedCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *AuditUnsealedClient) MapCreateBulk(slice any, setFunc func(*AuditUnsealedCreate, int)) *AuditUnsealedCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &AuditUnsealedCreateBulk{err: fmt.Errorf("calling to AuditUnsealedClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*AuditUnsealedCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &AuditUnsealedCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for AuditUnsealed.
+func (c *AuditUnsealedClient) Update() *AuditUnsealedUpdate {
+	mutation := newAuditUnsealedMutation(c.config, OpUpdate)
+	return &AuditUnsealedUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *AuditUnsealedClient) UpdateOne(_m *AuditUnsealed) *AuditUnsealedUpdateOne {
+	mutation := newAuditUnsealedMutation(c.config, OpUpdateOne, withAuditUnsealed(_m))
+	return &AuditUnsealedUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *AuditUnsealedClient) UpdateOneID(id int64) *AuditUnsealedUpdateOne {
+	mutation := newAuditUnsealedMutation(c.config, OpUpdateOne, withAuditUnsealedID(id))
+	return &AuditUnsealedUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for AuditUnsealed.
+func (c *AuditUnsealedClient) Delete() *AuditUnsealedDelete {
+	mutation := newAuditUnsealedMutation(c.config, OpDelete)
+	return &AuditUnsealedDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *AuditUnsealedClient) DeleteOne(_m *AuditUnsealed) *AuditUnsealedDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *AuditUnsealedClient) DeleteOneID(id int64) *AuditUnsealedDeleteOne {
+	builder := c.Delete().Where(auditunsealed.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &AuditUnsealedDeleteOne{builder}
+}
+
+// Query returns a query builder for AuditUnsealed.
+func (c *AuditUnsealedClient) Query() *AuditUnsealedQuery {
+	return &AuditUnsealedQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeAuditUnsealed},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a AuditUnsealed entity by its id.
+func (c *AuditUnsealedClient) Get(ctx context.Context, id int64) (*AuditUnsealed, error) {
+	return c.Query().Where(auditunsealed.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *AuditUnsealedClient) GetX(ctx context.Context, id int64) *AuditUnsealed {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *AuditUnsealedClient) Hooks() []Hook {
+	return c.hooks.AuditUnsealed
+}
+
+// Interceptors returns the client interceptors.
+func (c *AuditUnsealedClient) Interceptors() []Interceptor {
+	return c.inters.AuditUnsealed
+}
+
+func (c *AuditUnsealedClient) mutate(ctx context.Context, m *AuditUnsealedMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&AuditUnsealedCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&AuditUnsealedUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&AuditUnsealedUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&AuditUnsealedDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown AuditUnsealed mutation op: %q", m.Op())
 	}
 }
 
@@ -3614,16 +4039,18 @@ func (c *UsedAssertionClient) mutate(ctx context.Context, m *UsedAssertionMutati
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIClient, AttestationEvent, AuditRecord, ClientActivity, Contract, Coverage,
-		Download, EnrollmentIntake, EnrollmentVersion, Errand, ExportJob,
-		GatheredEnrollee, Hold, IdempotencyKey, JobContract, OutputFile, Partition,
-		Poll, Preference, RateLimit, Secret, Sponsor, UsedAssertion []ent.Hook
+		APIClient, AttestationEvent, AuditArchive, AuditRecord, AuditSeal,
+		AuditUnsealed, ClientActivity, Contract, Coverage, Download, EnrollmentIntake,
+		EnrollmentVersion, Errand, ExportJob, GatheredEnrollee, Hold, IdempotencyKey,
+		JobContract, OutputFile, Partition, Poll, Preference, RateLimit, Secret,
+		Sponsor, UsedAssertion []ent.Hook
 	}
 	inters struct {
-		APIClient, AttestationEvent, AuditRecord, ClientActivity, Contract, Coverage,
-		Download, EnrollmentIntake, EnrollmentVersion, Errand, ExportJob,
-		GatheredEnrollee, Hold, IdempotencyKey, JobContract, OutputFile, Partition,
-		Poll, Preference, RateLimit, Secret, Sponsor, UsedAssertion []ent.Interceptor
+		APIClient, AttestationEvent, AuditArchive, AuditRecord, AuditSeal,
+		AuditUnsealed, ClientActivity, Contract, Coverage, Download, EnrollmentIntake,
+		EnrollmentVersion, Errand, ExportJob, GatheredEnrollee, Hold, IdempotencyKey,
+		JobContract, OutputFile, Partition, Poll, Preference, RateLimit, Secret,
+		Sponsor, UsedAssertion []ent.Interceptor
 	}
 )
 

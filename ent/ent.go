@@ -11,7 +11,10 @@ import (
 
 	"cms.gov/ab2d/ent/apiclient"
 	"cms.gov/ab2d/ent/attestationevent"
+	"cms.gov/ab2d/ent/auditarchive"
 	"cms.gov/ab2d/ent/auditrecord"
+	"cms.gov/ab2d/ent/auditseal"
+	"cms.gov/ab2d/ent/auditunsealed"
 	"cms.gov/ab2d/ent/clientactivity"
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/coverage"
@@ -97,7 +100,10 @@ func checkColumn(t, c string) error {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
 			apiclient.Table:         apiclient.ValidColumn,
 			attestationevent.Table:  attestationevent.ValidColumn,
+			auditarchive.Table:      auditarchive.ValidColumn,
 			auditrecord.Table:       auditrecord.ValidColumn,
+			auditseal.Table:         auditseal.ValidColumn,
+			auditunsealed.Table:     auditunsealed.ValidColumn,
 			clientactivity.Table:    clientactivity.ValidColumn,
 			contract.Table:          contract.ValidColumn,
 			coverage.Table:          coverage.ValidColumn,

@@ -18,8 +18,14 @@ type Tx struct {
 	APIClient *APIClientClient
 	// AttestationEvent is the client for interacting with the AttestationEvent builders.
 	AttestationEvent *AttestationEventClient
+	// AuditArchive is the client for interacting with the AuditArchive builders.
+	AuditArchive *AuditArchiveClient
 	// AuditRecord is the client for interacting with the AuditRecord builders.
 	AuditRecord *AuditRecordClient
+	// AuditSeal is the client for interacting with the AuditSeal builders.
+	AuditSeal *AuditSealClient
+	// AuditUnsealed is the client for interacting with the AuditUnsealed builders.
+	AuditUnsealed *AuditUnsealedClient
 	// ClientActivity is the client for interacting with the ClientActivity builders.
 	ClientActivity *ClientActivityClient
 	// Contract is the client for interacting with the Contract builders.
@@ -193,7 +199,10 @@ func (tx *Tx) Client() *Client {
 func (tx *Tx) init() {
 	tx.APIClient = NewAPIClientClient(tx.config)
 	tx.AttestationEvent = NewAttestationEventClient(tx.config)
+	tx.AuditArchive = NewAuditArchiveClient(tx.config)
 	tx.AuditRecord = NewAuditRecordClient(tx.config)
+	tx.AuditSeal = NewAuditSealClient(tx.config)
+	tx.AuditUnsealed = NewAuditUnsealedClient(tx.config)
 	tx.ClientActivity = NewClientActivityClient(tx.config)
 	tx.Contract = NewContractClient(tx.config)
 	tx.Coverage = NewCoverageClient(tx.config)

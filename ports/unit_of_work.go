@@ -38,5 +38,8 @@ type Tx struct {
 	Intakes      Intakes
 	Gathering    Gathering
 	Audit        Audit
+	AuditTrail   AuditTrail
+	Seals        AuditSeals
+	Archives     AuditArchives
 	Queue        Queue
 }

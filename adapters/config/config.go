@@ -106,6 +106,11 @@ type Config struct {
 	Sweep            time.Duration
 	KeepJobs         time.Duration
 	DatabaseConns    int
+	ServingRole      string
+	AuditSeal        time.Duration
+	AuditKeep        time.Duration
+	AuditKey         string
+	AuditPublicKeys  string
 	Drain            time.Duration
 
 	settings []setting
@@ -175,6 +180,11 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.DurationVar(&c.Sweep, "sweep", time.Minute, "how often files that are over are looked for")
 	fs.DurationVar(&c.KeepJobs, "keep-jobs", 8760*time.Hour, "how long what is known of an export that ended is kept, over which sinceLastExport looks back; 0 is for ever")
 	fs.IntVar(&c.DatabaseConns, "database-conns", 20, "connections of this process to Postgres, where the URL has no pool_max_conns")
+	fs.StringVar(&c.ServingRole, "serving-role", "", "role of Postgres that ab2d migrate lets serve, with no right to change or remove audit records")
+	fs.DurationVar(&c.AuditSeal, "audit-seal", 5*time.Second, "how often audit records are sealed")
+	fs.DurationVar(&c.AuditKeep, "audit-keep", 0, "how long sealed audit records stay in the database before they go into archives in the store of files; 0 is for ever")
+	fs.StringVar(&c.AuditKey, "audit-key", "", "the private Ed25519 key in PEM that signs the audit trail; a sandbox makes one for itself")
+	fs.StringVar(&c.AuditPublicKeys, "audit-public-keys", "", "a file with the public keys in PEM that the audit trail was signed with before, or that verify is to go by")
 	fs.DurationVar(&c.Drain, "drain", 20*time.Second, "how long a stopping process lets requests end")
 	return fs
 }
@@ -253,13 +263,13 @@ func (c *Config) check() error {
 	for name, n := range map[string]int64{"jobs-per-contract": int64(c.JobsPerContract), "workers": int64(c.Workers), "plans": int64(c.Plans),
 		"partition-members": int64(c.PartitionMembers), "roll-bytes": c.RollBytes, "lookahead": int64(c.Lookahead), "stage-bytes": int64(c.StageBytes),
 		"lease": int64(c.Lease), "patience": int64(c.Patience), "fetch-tries": int64(c.FetchTries), "fetch-timeout": int64(c.FetchTimeout), "partition-tries": int64(c.PartitionTries),
-		"reconcile": int64(c.Reconcile), "sweep": int64(c.Sweep), "file-life": int64(c.FileLife), "database-conns": int64(c.DatabaseConns)} {
+		"reconcile": int64(c.Reconcile), "sweep": int64(c.Sweep), "audit-seal": int64(c.AuditSeal), "file-life": int64(c.FileLife), "database-conns": int64(c.DatabaseConns)} {
 		if n <= 0 {
 			refuse("%s must be more than zero", name)
 		}
 	}
 	for name, n := range map[string]int64{"downloads": int64(c.Downloads), "requests": int64(c.Requests), "transfers": int64(c.Transfers),
-		"job-workers": int64(c.JobWorkers), "retry-budget": int64(c.RetryBudget), "presigned": int64(c.Presigned)} {
+		"job-workers": int64(c.JobWorkers), "retry-budget": int64(c.RetryBudget), "audit-keep": int64(c.AuditKeep), "presigned": int64(c.Presigned)} {
 		if n < 0 {
 			refuse("%s must not be less than zero", name)
 		}

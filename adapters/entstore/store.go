@@ -149,6 +149,9 @@ func (s *Store) within(tx *sql.Tx, readOnly bool) ports.Tx {
 		Intakes:      intakes{in},
 		Gathering:    gathering{in},
 		Audit:        audit{in},
+		AuditTrail:   auditTrail{in},
+		Seals:        auditSeals{in},
+		Archives:     auditArchives{in},
 		Queue:        s.queue(tx),
 	}
 }

@@ -32,16 +32,22 @@ type Sweeper interface {
 	Sweep(ctx context.Context) error
 }
 
+// Sealer seals what the audit trail has that is new.
+type Sealer interface {
+	Seal(ctx context.Context) error
+}
+
 // Settings are how a process keeps itself going.
 type Settings struct {
 	Alone     bool          // no other process works on this database, so all unfinished work is ours to take
 	Reconcile time.Duration // between two looks for lost work
 	Sweep     time.Duration // between two looks for files that are over
+	Seal      time.Duration // between two looks for audit records to seal
 	Drain     time.Duration // what requests and workers get to end when the process stops
 }
 
 // Process is everything that runs. App and Listener are nil in a process that
-// answers no requests, Worker, Reconciler and Sweeper in one that does no jobs,
+// answers no requests, Worker, Reconciler, Sweeper and Sealer in one that does no jobs,
 // and Admin and AdminListener in one that tells nobody how it does.
 type Process struct {
 	Listener      net.Listener
@@ -51,6 +57,7 @@ type Process struct {
 	Worker        Worker
 	Reconciler    Reconciler
 	Sweeper       Sweeper
+	Sealer        Sealer
 	Log           *slog.Logger
 	Settings      Settings
 
@@ -107,6 +114,9 @@ func (p *Process) Run(ctx context.Context, ready func()) (err error) {
 		})
 		loops.Go(func() {
 			p.every(ctx, p.Settings.Sweep, "sweeping files", func() error { return p.Sweeper.Sweep(ctx) })
+		})
+		loops.Go(func() {
+			p.every(ctx, p.Settings.Seal, "sealing the audit trail", func() error { return p.Sealer.Seal(ctx) })
 		})
 	}
 	if p.App != nil {

@@ -30,6 +30,7 @@ type idle struct{}
 
 func (idle) Reconcile(context.Context, bool) error { return nil }
 func (idle) Sweep(context.Context) error           { return nil }
+func (idle) Seal(context.Context) error            { return nil }
 
 // The admin address answers from the start until the last partition is given
 // back, and the process says what it is up to.
@@ -39,8 +40,8 @@ func TestTheAdminAddressAnswersUntilAllElseHasStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := slow{make(chan struct{}), make(chan struct{})}
-	p := &host.Process{Worker: w, Reconciler: idle{}, Sweeper: idle{}, Log: slog.New(slog.DiscardHandler), AdminListener: l,
-		Settings: host.Settings{Reconcile: time.Hour, Sweep: time.Hour, Drain: time.Minute}}
+	p := &host.Process{Worker: w, Reconciler: idle{}, Sweeper: idle{}, Sealer: idle{}, Log: slog.New(slog.DiscardHandler), AdminListener: l,
+		Settings: host.Settings{Reconcile: time.Hour, Sweep: time.Hour, Seal: time.Hour, Drain: time.Minute}}
 	p.Admin = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := p.Check(r.Context()); err != nil {
 			_, _ = io.WriteString(w, err.Error())

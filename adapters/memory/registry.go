@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
 )
 
 func byKey[K cmp.Ordered, V any](m map[K]V) []V {
@@ -188,7 +189,9 @@ func (s audit) Record(ctx context.Context, r domain.AuditRecord) error {
 		return err
 	}
 	r.Detail = maps.Clone(r.Detail)
-	s.records = append(s.records, r)
+	s.recorded++
+	s.records = append(s.records, ports.AuditEntry{Number: s.recorded, AuditRecord: r})
+	s.unsealed[s.recorded] = true
 	return nil
 }
 
@@ -198,9 +201,11 @@ func (s *Store) Find(ctx context.Context, action, target string, limit int) ([]d
 		return nil, err
 	}
 	s.mu.Lock()
-	records := slices.Clone(s.records)
+	var records []domain.AuditRecord
+	for _, r := range slices.Backward(s.records) {
+		records = append(records, r.AuditRecord)
+	}
 	s.mu.Unlock()
-	slices.Reverse(records)
 	records = slices.DeleteFunc(records, func(r domain.AuditRecord) bool {
 		return action != "" && r.Action != action || target != "" && r.Target != target
 	})

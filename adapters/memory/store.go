@@ -53,6 +53,7 @@ func NewStoreAt(now func() time.Time) *Store {
 		errands:    map[string]errand{},
 		intakes:    map[domain.ContractNumber]domain.Intake{},
 		gathered:   map[domain.ContractNumber]map[domain.PatientID]domain.Enrollee{},
+		unsealed:   map[int64]bool{},
 	}}
 }
 
@@ -70,7 +71,11 @@ type state struct {
 	clients    map[domain.ClientID]domain.Client
 	activity   map[domain.ClientID]domain.ClientActivity
 	events     []domain.AttestationEvent
-	records    []domain.AuditRecord
+	records    []ports.AuditEntry
+	recorded   int64 // the number of the last one ever
+	unsealed   map[int64]bool
+	seals      []domain.Seal
+	archives   []domain.AuditArchive
 	stated     []domain.Preference
 	holds      map[string]domain.Hold
 	errands    map[string]errand
@@ -92,6 +97,7 @@ func (s state) copy() state {
 	s.activity = maps.Clone(s.activity)
 	s.events = slices.Clip(s.events)
 	s.records = slices.Clip(s.records)
+	s.unsealed = maps.Clone(s.unsealed)
 	s.stated = slices.Clip(s.stated)
 	s.holds = maps.Clone(s.holds)
 	s.errands = maps.Clone(s.errands)
@@ -170,6 +176,9 @@ func (s *unit) ports() ports.Tx {
 		Intakes:      intakes{s},
 		Gathering:    gathering{s},
 		Audit:        audit{s},
+		AuditTrail:   auditTrail{s},
+		Seals:        auditSeals{s},
+		Archives:     auditArchives{s},
 		Queue:        scheduler{s},
 	}
 }

@@ -27,6 +27,7 @@ var commands = []command{
 	{"serve", "run the API, the workers and the pages, as the roles say", serve},
 	{"demo", "a whole export in the sandbox: start, token, export, download, check, stop", demo},
 	{"migrate", "bring the database's schema up to date; with --status only show it", migrate},
+	{"audit", "guard the audit trail: audit verify, seal, archive, key, or restored", auditTrail},
 	{"preferences", "take in a file of what beneficiaries said about sharing: preferences FILE CONFIRMATION", importPreferences},
 	{"config", "show every setting, its value and where that came from", showConfig},
 	{"rules", "show what of a claim may leave: rules STU3, or rules R4", showRules},
@@ -42,7 +43,11 @@ func main() {
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Environ()); err != nil {
 		fmt.Fprintln(os.Stderr, "ab2d:", strings.ReplaceAll(err.Error(), "\n", "\nab2d: "))
-		os.Exit(1)
+		code := 1
+		if e := (interface{ ExitCode() int })(nil); errors.As(err, &e) {
+			code = e.ExitCode()
+		}
+		os.Exit(code)
 	}
 }
 
@@ -61,7 +66,7 @@ func run(ctx context.Context, args, environ []string) error {
 		// What a command takes beside the settings comes right after its name.
 		own, rest := args[1:], []string(nil)
 		for i, a := range own {
-			if strings.HasPrefix(a, "-") && a != "--status" {
+			if strings.HasPrefix(a, "-") && a != "--status" && a != "--json" {
 				own, rest = own[:i], own[i:]
 				break
 			}

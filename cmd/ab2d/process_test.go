@@ -307,7 +307,7 @@ func TestAKilledExportGoesOnByItselfAndEndsWithTheSameFiles(t *testing.T) {
 		}
 	}
 	// What the killed attempts left unbound is swept.
-	until(t, "the remains of killed attempts to be swept", func() bool { return len(filesUnder(t, filepath.Join(dir, "files"))) == len(want) })
+	until(t, "the remains of killed attempts to be swept", func() bool { return len(filesUnder(t, filepath.Join(dir, "files", "jobs"))) == len(want) })
 }
 
 func filesUnder(t *testing.T, dir string) (found []string) {

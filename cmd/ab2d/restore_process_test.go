@@ -87,5 +87,5 @@ func TestABackupIsRestored(t *testing.T) {
 			t.Errorf("the export that was %s has files\n%v\nwant\n%v", what, got, want)
 		}
 	}
-	until(t, "what the backup did not know to be swept", func() bool { return len(filesUnder(t, filepath.Join(elsewhere, "files"))) == 2*len(want) })
+	until(t, "what the backup did not know to be swept", func() bool { return len(filesUnder(t, filepath.Join(elsewhere, "files", "jobs"))) == 2*len(want) })
 }

@@ -55,7 +55,7 @@ func stored(ctx context.Context, t *testing.T, settings s3store.Settings) (keys 
 		t.Fatal(err)
 	}
 	defer store.Close()
-	for info, err := range store.List(ctx, "") {
+	for info, err := range store.List(ctx, "jobs/") {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -66,6 +66,22 @@ var (
 			},
 		},
 	}
+	// AuditArchivesColumns holds the columns for the "audit_archives" table.
+	AuditArchivesColumns = []*schema.Column{
+		{Name: "first_seal", Type: field.TypeInt64},
+		{Name: "last_seal", Type: field.TypeInt64},
+		{Name: "records", Type: field.TypeInt64},
+		{Name: "key", Type: field.TypeString},
+		{Name: "sha256", Type: field.TypeString},
+		{Name: "bytes", Type: field.TypeInt64},
+		{Name: "at", Type: field.TypeTime},
+	}
+	// AuditArchivesTable holds the schema information for the "audit_archives" table.
+	AuditArchivesTable = &schema.Table{
+		Name:       "audit_archives",
+		Columns:    AuditArchivesColumns,
+		PrimaryKey: []*schema.Column{AuditArchivesColumns[0]},
+	}
 	// AuditRecordsColumns holds the columns for the "audit_records" table.
 	AuditRecordsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt64, Increment: true},
@@ -100,6 +116,34 @@ var (
 				Columns: []*schema.Column{AuditRecordsColumns[5], AuditRecordsColumns[1]},
 			},
 		},
+	}
+	// AuditSealsColumns holds the columns for the "audit_seals" table.
+	AuditSealsColumns = []*schema.Column{
+		{Name: "number", Type: field.TypeInt64},
+		{Name: "at", Type: field.TypeTime},
+		{Name: "records", Type: field.TypeString, Size: 2147483647},
+		{Name: "digest", Type: field.TypeString},
+		{Name: "previous", Type: field.TypeString},
+		{Name: "hash", Type: field.TypeString},
+		{Name: "key", Type: field.TypeString},
+		{Name: "signature", Type: field.TypeBytes},
+		{Name: "leaves", Type: field.TypeBytes},
+	}
+	// AuditSealsTable holds the schema information for the "audit_seals" table.
+	AuditSealsTable = &schema.Table{
+		Name:       "audit_seals",
+		Columns:    AuditSealsColumns,
+		PrimaryKey: []*schema.Column{AuditSealsColumns[0]},
+	}
+	// AuditUnsealedColumns holds the columns for the "audit_unsealed" table.
+	AuditUnsealedColumns = []*schema.Column{
+		{Name: "record", Type: field.TypeInt64},
+	}
+	// AuditUnsealedTable holds the schema information for the "audit_unsealed" table.
+	AuditUnsealedTable = &schema.Table{
+		Name:       "audit_unsealed",
+		Columns:    AuditUnsealedColumns,
+		PrimaryKey: []*schema.Column{AuditUnsealedColumns[0]},
 	}
 	// ClientActivitiesColumns holds the columns for the "client_activities" table.
 	ClientActivitiesColumns = []*schema.Column{
@@ -595,7 +639,10 @@ var (
 	Tables = []*schema.Table{
 		APIClientsTable,
 		AttestationEventsTable,
+		AuditArchivesTable,
 		AuditRecordsTable,
+		AuditSealsTable,
+		AuditUnsealedTable,
 		ClientActivitiesTable,
 		ContractsTable,
 		CoverageTable,
@@ -621,6 +668,9 @@ var (
 
 func init() {
 	APIClientsTable.ForeignKeys[0].RefTable = SponsorsTable
+	AuditUnsealedTable.Annotation = &entsql.Annotation{
+		Table: "audit_unsealed",
+	}
 	ContractsTable.ForeignKeys[0].RefTable = SponsorsTable
 	CoverageTable.Annotation = &entsql.Annotation{
 		Table: "coverage",

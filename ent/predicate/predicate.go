@@ -12,8 +12,17 @@ type APIClient func(*sql.Selector)
 // AttestationEvent is the predicate function for attestationevent builders.
 type AttestationEvent func(*sql.Selector)
 
+// AuditArchive is the predicate function for auditarchive builders.
+type AuditArchive func(*sql.Selector)
+
 // AuditRecord is the predicate function for auditrecord builders.
 type AuditRecord func(*sql.Selector)
+
+// AuditSeal is the predicate function for auditseal builders.
+type AuditSeal func(*sql.Selector)
+
+// AuditUnsealed is the predicate function for auditunsealed builders.
+type AuditUnsealed func(*sql.Selector)
 
 // ClientActivity is the predicate function for clientactivity builders.
 type ClientActivity func(*sql.Selector)

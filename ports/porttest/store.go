@@ -48,6 +48,7 @@ func Stores(t *testing.T, create func(t *testing.T) Store) {
 	t.Run("Coverage", func(t *testing.T) { Coverage(t, create) })
 	t.Run("Secrets", func(t *testing.T) { Secrets(t, create) })
 	t.Run("Audit", func(t *testing.T) { Audit(t, create) })
+	t.Run("AuditTrail", func(t *testing.T) { AuditTrail(t, create) })
 }
 
 // storeParts runs the parts of a suite, each on a store of its own.
