@@ -14,7 +14,7 @@ demo: build ## the whole walk: start, token, export of S0000, download, check, s
 	@exec $(BIN) demo
 
 test: ## all tests: units with -race in random order, then real processes
-	@.ci/need gcc=gcc ld=binutils curl=curl pg_ctl=postgresql
+	@.ci/need gcc=gcc ld=binutils curl=curl pg_ctl=postgresql chromium=chromium
 	@.ci/versitygw >/dev/null
 	go test -race -shuffle=on -timeout 15m $$(go list ./... | grep -v '/cmd/')
 	go test -shuffle=on -timeout 15m ./adapters/synthetic ./cmd/...

@@ -370,10 +370,23 @@ func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, links
 		return nil, err
 	}
 	description.Mount(app)
+	if err := description.MountSwagger(app, sampleClient(cfg)); err != nil {
+		return nil, err
+	}
 	if cfg.HasRole(config.Console) && cfg.Mode == config.Sandbox {
 		console.MountStart(app, startPage(string(base), tokens))
 	}
 	return app, nil
+}
+
+// sampleClient is whom the pages about the API are filled in with: nobody,
+// unless everything is made up anyway.
+func sampleClient(cfg *config.Config) *openapi.Client {
+	if cfg.Mode != config.Sandbox {
+		return nil
+	}
+	s := sandboxauth.Guide[0]
+	return &openapi.Client{Name: s.Name, Contract: string(s.Contract), ID: string(s.Client), Secret: s.Secret}
 }
 
 func startPage(base, tokens string) start.Page {

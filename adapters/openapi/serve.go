@@ -15,15 +15,21 @@ const (
 
 // Mount serves the document on a router that stands at the root.
 func (d *Document) Mount(r fiber.Router) {
-	r.Get(YAMLPath, serve(d.YAML, "application/yaml"))
-	r.Get(JSONPath, serve(d.JSON, fiber.MIMEApplicationJSON))
+	r.Get(YAMLPath, anywhere, serve(d.YAML, "application/yaml"))
+	r.Get(JSONPath, anywhere, serve(d.JSON, fiber.MIMEApplicationJSON))
 }
 
-// serve answers with a text that anybody may read, and asks to be asked again.
+// anywhere lets tools of other sites read the answer.
+func anywhere(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderAccessControlAllowOrigin, "*")
+	return c.Next()
+}
+
+// serve answers with what stays the same while the process runs, and asks to be
+// asked again.
 func serve(body []byte, contentType string) fiber.Handler {
 	etag := entityTag(body)
 	return func(c *fiber.Ctx) error {
-		c.Set(fiber.HeaderAccessControlAllowOrigin, "*")
 		c.Set(fiber.HeaderCacheControl, "no-cache")
 		c.Set(fiber.HeaderETag, etag)
 		if c.Get(fiber.HeaderIfNoneMatch) == etag {
