@@ -94,8 +94,17 @@ func (s *storm) faults() []fault {
 				s.Error(err)
 			}
 		}},
-		{"workers are cut off from the database", 2, 0, 4 * time.Second, func(*mrand.Rand) { s.toWorker.set(refuses); s.toWorker.cut() }, func() { s.toWorker.set(passes) }},
-		{"workers hear nothing from the database", 2, 0, 4 * time.Second, func(*mrand.Rand) { s.toWorker.set(silent) }, func() { s.toWorker.set(passes) }},
+		{"workers are cut off from the database", 1, 0, 4 * time.Second, func(*mrand.Rand) {
+			for _, l := range s.toWorkers {
+				l.set(refuses)
+				l.cut()
+			}
+		}, func() { s.passAll() }},
+		// One alone, for longer than a lease: the other takes over, and then what the
+		// one had said arrives after all.
+		{"a worker hears nothing from the database", 4, 2500 * time.Millisecond, 5 * time.Second, func(r *mrand.Rand) {
+			s.toWorkers[r.IntN(len(s.toWorkers))].set(silent)
+		}, func() { s.passAll() }},
 		{"APIs are cut off from the database", 1, 0, time.Second, func(*mrand.Rand) { s.toAPI.set(refuses); s.toAPI.cut() }, func() { s.toAPI.set(passes) }},
 		{"clients are cut off", 1, 0, 0, func(*mrand.Rand) { s.door.cut() }, nothing},
 		{"an attestation ends", 1, 0, time.Second, func(r *mrand.Rand) {
@@ -106,6 +115,14 @@ func (s *storm) faults() []fault {
 			s.attest(domain.AttestationEvent{ID: "back-" + rand.Text(), Contract: ended.Contract, Kind: domain.Correct, Corrects: ended.ID, Effective: ended.Effective,
 				Recorded: time.Now(), Source: "staff", Actor: domain.System("chaos"), Reason: "chaos"})
 		}},
+	}
+}
+
+// passAll ends what troubles the workers' links to the database. Where two
+// faults meet the one that ends first ends both.
+func (s *storm) passAll() {
+	for _, l := range s.toWorkers {
+		l.set(passes)
 	}
 }
 

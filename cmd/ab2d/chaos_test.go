@@ -118,11 +118,12 @@ type storm struct {
 	want     map[string]outcome // undisturbed, by path
 	store    chaosStore
 
-	postgres        *postgres.Owned
-	toAPI, toWorker *link // from each to the database
-	door            *link // to the APIs
-	apis, workers   []*kept
-	db              *entstore.Store // past all links
+	postgres      *postgres.Owned
+	toAPI         *link   // to the database
+	toWorkers     []*link // from each worker to the database
+	door          *link   // to the APIs
+	apis, workers []*kept
+	db            *entstore.Store // past all links
 
 	mu         sync.Mutex
 	counted    map[string]int
@@ -193,7 +194,7 @@ func (s *storm) build() {
 		t.Fatal(err)
 	}
 	socket := filepath.Join(direct.Query().Get("host"), ".s.PGSQL.5432")
-	s.toAPI, s.toWorker = newLink(t, socket), newLink(t, socket)
+	s.toAPI = newLink(t, socket)
 	database := func(l *link) []string {
 		return []string{"--database-url", "postgres://ab2d@" + l.address() + "/postgres?sslmode=disable"}
 	}
@@ -209,7 +210,8 @@ func (s *storm) build() {
 	faults := fmt.Sprintf("seed=%d,%s,refuse=0.01,break=0.01,stale=0.005,wrong=0.005,stall=0.0005,stall-for=10s,delay=1ms,back=0.1,behind=1m,until=%s", s.seed, lost,
 		time.Now().Add(s.length+time.Second).UTC().Format(time.RFC3339Nano))
 	for i := range 2 {
-		s.workers = append(s.workers, keep(t, fmt.Sprintf("worker%d", i+1), logs, slices.Concat(common, database(s.toWorker),
+		s.toWorkers = append(s.toWorkers, newLink(t, socket))
+		s.workers = append(s.workers, keep(t, fmt.Sprintf("worker%d", i+1), logs, slices.Concat(common, database(s.toWorkers[i]),
 			[]string{"--roles", "worker", "--workers", "2", "--claims-faults", faults, "--fetch-timeout", "2s", "--fetch-backoff", "20ms"})...))
 	}
 	for _, k := range s.workers {
