@@ -110,7 +110,8 @@ func openStore(ctx context.Context, cfg *config.Config, queue entstore.QueueFact
 }
 
 // provideStore opens the database. A sandbox brings the schema up to date by
-// itself; production only checks it, since migrating is a step of its own there.
+// itself; production only checks it, since migrating is a step of its own there,
+// by a role that may do more.
 func provideStore(ctx context.Context, cfg *config.Config, queue entstore.QueueFactory, _ dataLock) (*entstore.Store, func(), error) {
 	store, done, err := openStore(ctx, cfg, queue)
 	if err != nil {
@@ -118,8 +119,8 @@ func provideStore(ctx context.Context, cfg *config.Config, queue entstore.QueueF
 	}
 	if cfg.Mode == config.Sandbox {
 		err = store.Migrate(ctx)
-	} else {
-		err = store.Check(ctx)
+	} else if err = store.Check(ctx); err == nil {
+		err = store.CheckServing(ctx)
 	}
 	if err != nil {
 		done()

@@ -49,6 +49,12 @@ func migrate(ctx context.Context, c *config.Config, args []string) error {
 		if err := m.Migrate(ctx); err != nil {
 			return err
 		}
+		if c.ServingRole != "" {
+			if err := m.Grant(ctx, c.ServingRole); err != nil {
+				return err
+			}
+			fmt.Printf("The role %s may serve.\n", c.ServingRole)
+		}
 	}
 	states, err := m.Status(ctx)
 	if err != nil {

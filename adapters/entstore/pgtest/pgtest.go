@@ -4,6 +4,10 @@ package pgtest
 
 import (
 	"context"
+	"crypto/rand"
+	"database/sql"
+	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -90,4 +94,36 @@ func started(t testing.TB) *source {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// Role makes a role that may do nothing in a database and returns its name and
+// the database's URL for it. It goes away with the test.
+func Role(t testing.TB, database string) (name, asRole string) {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("pgx", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, password := "role_"+strings.ToLower(rand.Text()), rand.Text()
+	if _, err := db.Exec("CREATE ROLE " + name + " LOGIN PASSWORD '" + password + "'"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		defer db.Close()
+		if _, err := db.Exec("DROP OWNED BY " + name + "; DROP ROLE " + name); err != nil {
+			t.Log(err)
+		}
+	})
+	if q := u.Query(); q.Has("user") {
+		q.Set("user", name)
+		q.Set("password", password)
+		u.RawQuery = q.Encode()
+	} else {
+		u.User = url.UserPassword(name, password)
+	}
+	return name, u.String()
 }
