@@ -16,6 +16,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"cms.gov/ab2d/adapters/admin"
+	"cms.gov/ab2d/adapters/bfd"
 	"cms.gov/ab2d/adapters/config"
 	"cms.gov/ab2d/adapters/console"
 	"cms.gov/ab2d/adapters/entstore"
@@ -174,9 +175,24 @@ func provideFolder(ctx context.Context, cfg *config.Config, log *slog.Logger, _ 
 	return folder, func() { _ = folder.Close() }, nil // it only reads
 }
 
-func provideClaims(cfg *config.Config, folder *ndjson.Source, p *synthetic.Population, clock ports.Clock, _ *telemetry.Telemetry) (ports.Claims, error) {
-	var source ports.Claims = folder
-	if folder == nil {
+// provideBFD returns the source of CMS's server, and nil when claims come from elsewhere.
+func provideBFD(cfg *config.Config, log *slog.Logger) (*bfd.Source, error) {
+	if cfg.Claims != config.BFD {
+		return nil, nil
+	}
+	return bfd.New(bfd.Settings{URL: cfg.BFDURL, PageClaims: cfg.BFDPage, Connections: cfg.BFDConnections, Timeout: cfg.BFDTimeout, Renew: cfg.BFDRenew,
+		Probe: domain.PatientID(cfg.BFDProbe), Log: log,
+		Credentials: bfd.Credentials{CA: cfg.BFDCA, Cert: cfg.BFDCert, Key: cfg.BFDKey, Keystore: cfg.BFDKeystore, KeystorePassword: cfg.BFDKeystorePassword}})
+}
+
+func provideClaims(cfg *config.Config, folder *ndjson.Source, upstream *bfd.Source, p *synthetic.Population, clock ports.Clock, _ *telemetry.Telemetry) (ports.Claims, error) {
+	var source ports.Claims
+	switch {
+	case upstream != nil:
+		source = upstream
+	case folder != nil:
+		source = folder
+	default:
 		source = synthetic.NewClaims(p, clock.Now)
 	}
 	if cfg.ClaimsFaults != "" {
@@ -202,11 +218,15 @@ func provideDownloadLimits(cfg *config.Config) domain.DownloadLimits {
 }
 
 func provideProduceSettings(cfg *config.Config) produce.Settings {
-	return produce.Settings{
-		JobWorkers: cfg.JobWorkers, PartitionMembers: cfg.PartitionMembers, RollBytes: cfg.RollBytes, Lookahead: cfg.Lookahead, StageBytes: cfg.StageBytes,
+	s := produce.Settings{
+		JobWorkers: cfg.JobWorkers, PartitionMembers: cfg.PartitionMembers, RollBytes: cfg.RollBytes, Lookahead: cfg.Lookahead, AheadBytes: cfg.AheadBytes, StageBytes: cfg.StageBytes,
 		Lease: cfg.Lease, Margin: cfg.Margin, Patience: cfg.Patience, SourceWait: cfg.SourceWait, FileLife: cfg.FileLife, EarliestServed: cfg.EarliestServed, LabelsOnly: !cfg.RestrictedCodes,
 		FetchTries: cfg.FetchTries, FetchBackoff: cfg.FetchBackoff, FetchTimeout: cfg.FetchTimeout, RetryBudget: cfg.RetryBudget, FailedShare: cfg.FailedShare, PartitionTries: cfg.PartitionTries,
 	}
+	if cfg.Claims == config.BFD {
+		s.FetchTimeout = 0 // each call has a deadline, and waiting for BFD's turn is nobody's fault
+	}
+	return s
 }
 
 func provideRetentionSettings(cfg *config.Config) retention.Settings {

@@ -39,7 +39,7 @@ var adapters = wire.NewSet(
 	wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)),
 	provideFileStore, provideLinks, provideFiles, provideScratch,
 	wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)),
-	providePopulation, provideFolder, provideClaims,
+	providePopulation, provideFolder, provideBFD, provideClaims,
 	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
 )
 

@@ -163,7 +163,17 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	claims, err := provideClaims(cfg, source, population, system, telemetry)
+	bfdSource, err := provideBFD(cfg, logger)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	claims, err := provideClaims(cfg, source, bfdSource, population, system, telemetry)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -379,7 +389,7 @@ func InitializePreferences(ctx context.Context, cfg *config.Config) (*preference
 // one provider below chooses by the settings, in plain words.
 var adapters = wire.NewSet(
 	provideLog, provideListener, providePublicURL,
-	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFileStore, provideLinks, provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideClaims,
+	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFileStore, provideLinks, provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideBFD, provideClaims,
 	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
 )
 

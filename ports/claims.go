@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"cms.gov/ab2d/domain"
@@ -25,6 +26,11 @@ type Claims interface {
 	// coded unavailable. The caller closes the reader.
 	Read(ctx context.Context, q ClaimsQuery) (ClaimReader, error)
 }
+
+// ErrAway is in the chain of an error that is nobody's in particular: the source
+// does not answer at all, or hardly. Who reads waits until it is back (the error
+// says in RetryAfter when to look) and holds it against nobody.
+var ErrAway = errors.New("the claims source as a whole is away")
 
 // ClaimsQuery asks for the claims of one enrollee.
 type ClaimsQuery struct {

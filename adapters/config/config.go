@@ -36,6 +36,7 @@ const (
 const (
 	Synthetic = "synthetic"
 	NDJSON    = "ndjson"
+	BFD       = "bfd"
 )
 
 // Where finished files are kept.
@@ -56,11 +57,12 @@ type Config struct {
 	Claims       string
 	ClaimsDir    string
 	ClaimsFaults string
-	Auth         string
-	Maintenance  string
-	TrustProxy   string
-	Log          string
-	LogFormat    string
+	BFDSettings
+	Auth        string
+	Maintenance string
+	TrustProxy  string
+	Log         string
+	LogFormat   string
 
 	S3Endpoint   string
 	S3Bucket     string
@@ -91,6 +93,7 @@ type Config struct {
 	PartitionMembers int
 	RollBytes        int64
 	Lookahead        int
+	AheadBytes       int
 	StageBytes       int
 	Lease            time.Duration
 	Patience         time.Duration
@@ -136,8 +139,9 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.StringVar(&c.S3Encryption, "s3-encryption", "none", "encryption that is asked of the store: none, s3 for its own keys, or kms")
 	fs.StringVar(&c.S3KMSKey, "s3-kms-key", "", "the key of s3-encryption=kms")
 	fs.Int64Var(&c.S3PartSize, "s3-part-size", 8<<20, "bytes of a part of an upload; each file being written holds two in memory")
-	fs.StringVar(&c.Claims, "claims", Synthetic, "where claims come from: synthetic, or ndjson, a folder of FHIR resources")
+	fs.StringVar(&c.Claims, "claims", Synthetic, "where claims come from: synthetic, ndjson, a folder of FHIR resources, or bfd, CMS's server (default bfd when bfd-url is set)")
 	fs.StringVar(&c.ClaimsDir, "claims-dir", "", "the folder of claims=ndjson: Patient, Coverage and ExplanationOfBenefit in *.ndjson or *.ndjson.gz")
+	c.bfdFlags(fs)
 	fs.StringVar(&c.ClaimsFaults, "claims-faults", "", "in a sandbox, what goes wrong with the source of claims, as seed=7,refuse=0.02,break=0.02,stall=0.001,wrong=0.01,stale=0.01,lose=0.002,delay=5ms")
 	fs.StringVar(&c.Auth, "auth", "sandbox", "who issues tokens: sandbox")
 	fs.StringVar(&c.Maintenance, "maintenance", "", "when set, no export starts and this says why")
@@ -164,7 +168,8 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.Var(&c.Weights, "weights", "share of the workers that contracts get where it is not 1, as S0001=3,S0002=2")
 	fs.IntVar(&c.PartitionMembers, "partition-members", 500, "enrollees in a partition")
 	fs.Int64Var(&c.RollBytes, "roll-bytes", 200<<20, "plain bytes after which a file is closed and the next begun")
-	fs.IntVar(&c.Lookahead, "lookahead", 3, "enrollees fetched ahead in each partition")
+	fs.IntVar(&c.Lookahead, "lookahead", 3, "enrollees fetched ahead in each partition (default bfd-connections with claims=bfd)")
+	fs.IntVar(&c.AheadBytes, "ahead-bytes", 16<<20, "bytes of each partition's enrollees that are fetched ahead, beyond which only the one whose turn it is is begun; 0 for no bound")
 	fs.IntVar(&c.StageBytes, "stage-bytes", 2<<20, "bytes of one enrollee that are kept in memory; more waits on disk")
 	fs.DurationVar(&c.Lease, "lease", 30*time.Second, "how long a silent worker keeps its partition")
 	fs.DurationVar(&c.Patience, "patience", 30*time.Second, "how long the next task of an export may wait before it is queued again")
@@ -172,7 +177,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.DurationVar(&c.Margin, "margin", time.Second, "how far the transaction time stays behind, for clocks that differ")
 	fs.IntVar(&c.FetchTries, "fetch-tries", 6, "times an enrollee's claims are asked for before that enrollee is failed")
 	fs.DurationVar(&c.FetchBackoff, "fetch-backoff", 200*time.Millisecond, "first wait between those; it doubles")
-	fs.DurationVar(&c.FetchTimeout, "fetch-timeout", 2*time.Minute, "how long asking once may take before it counts as failed")
+	fs.DurationVar(&c.FetchTimeout, "fetch-timeout", 2*time.Minute, "how long asking once may take before it counts as failed; with claims=bfd bfd-timeout takes its place")
 	fs.IntVar(&c.RetryBudget, "retry-budget", 30, "times that an attempt at a partition asks again before it leaves the source alone for a while; every ten enrollees that come give one back; 0 for no bound")
 	fs.Float64Var(&c.FailedShare, "failed-share", 0.01, "share of enrollees that may fail before the export does")
 	fs.IntVar(&c.PartitionTries, "partition-tries", 8, "attempts at a partition before a fault of ours fails the export")
@@ -214,7 +219,8 @@ func (c *Config) check() error {
 	oneOf("mode", c.Mode, Sandbox, Production)
 	oneOf("storage", c.Storage, FileStorage, S3Storage)
 	c.checkS3(refuse)
-	oneOf("claims", c.Claims, Synthetic, NDJSON)
+	c.checkBFD(refuse)
+	oneOf("claims", c.Claims, Synthetic, NDJSON, BFD)
 	if (c.Claims == NDJSON) != (c.ClaimsDir != "") {
 		refuse("claims is %q and claims-dir is %q; ndjson needs a folder, and nothing else takes one", c.Claims, c.ClaimsDir)
 	}
@@ -269,7 +275,7 @@ func (c *Config) check() error {
 		}
 	}
 	for name, n := range map[string]int64{"downloads": int64(c.Downloads), "requests": int64(c.Requests), "transfers": int64(c.Transfers),
-		"job-workers": int64(c.JobWorkers), "retry-budget": int64(c.RetryBudget), "audit-keep": int64(c.AuditKeep), "presigned": int64(c.Presigned)} {
+		"job-workers": int64(c.JobWorkers), "retry-budget": int64(c.RetryBudget), "ahead-bytes": int64(c.AheadBytes), "audit-keep": int64(c.AuditKeep), "presigned": int64(c.Presigned)} {
 		if n < 0 {
 			refuse("%s must not be less than zero", name)
 		}

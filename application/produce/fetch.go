@@ -17,12 +17,12 @@ import (
 
 // fetchAll yields what came of each member, in order, while up to Lookahead
 // members after it are being fetched. What waits is bounded: that many members,
-// each with at most StageBytes in memory.
+// none begun while AheadBytes of others wait, each with at most StageBytes in memory.
 func (u *UseCase) fetchAll(ctx context.Context, job domain.ExportJobState, l domain.Lease, members []member) iter.Seq2[*fetched, error] {
 	return func(yield func(*fetched, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var fetching sync.WaitGroup
-		pool := &fetcherPool{use: u, job: job, contract: l.Partition.Contract, budget: u.budgetOf(l)}
+		pool := &fetcherPool{use: u, job: job, contract: l.Partition.Contract, budget: u.budgetOf(l), ahead: newAhead(u.Settings.AheadBytes)}
 		defer pool.close()
 		defer fetching.Wait()
 		defer cancel()
@@ -30,17 +30,20 @@ func (u *UseCase) fetchAll(ctx context.Context, job domain.ExportJobState, l dom
 		queue := make(chan chan *fetched, u.Settings.Lookahead)
 		fetching.Go(func() {
 			defer close(queue)
-			for _, m := range members {
+			for place, m := range members {
 				slot := make(chan *fetched, 1)
 				select {
 				case queue <- slot:
 				case <-ctx.Done():
 					return
 				}
-				fetching.Go(func() { slot <- pool.fetch(ctx, m) })
+				fetching.Go(func() { slot <- pool.fetch(ctx, place, m) })
 			}
 		})
+		place := 0
 		for slot := range queue {
+			pool.ahead.turn(place)
+			place++
 			f := <-slot
 			more := yield(f, f.err)
 			pool.put(f.stage)
@@ -60,6 +63,7 @@ type fetcherPool struct {
 	job      domain.ExportJobState
 	contract domain.ContractNumber
 	budget   *budget
+	ahead    *ahead
 
 	mu       sync.Mutex
 	stages   []*stage
@@ -69,7 +73,7 @@ type fetcherPool struct {
 func (p *fetcherPool) get() (*stage, *eob.Trimmer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return pop(&p.stages, func() *stage { return &stage{limit: p.use.Settings.StageBytes, scratch: p.use.Scratch} }),
+	return pop(&p.stages, func() *stage { return &stage{limit: p.use.Settings.StageBytes, scratch: p.use.Scratch, ahead: p.ahead} }),
 		pop(&p.trimmers, func() *eob.Trimmer {
 			if p.use.Settings.LabelsOnly {
 				return eob.NewTrimmer(p.job.Version, eob.ByLabelsAlone())
@@ -87,7 +91,9 @@ func pop[T any](free *[]T, make func() T) T {
 	return make()
 }
 
+// put takes back the stage of a member who has been written.
 func (p *fetcherPool) put(s *stage) {
+	s.leave()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stages = append(p.stages, s)
@@ -101,7 +107,8 @@ func (p *fetcherPool) close() {
 
 // fetch asks for a member's claims until they have come whole, or the tries of
 // the member or the retries of the partition are used up.
-func (p *fetcherPool) fetch(ctx context.Context, m member) *fetched {
+func (p *fetcherPool) fetch(ctx context.Context, place int, m member) *fetched {
+	waited := p.ahead.begin(ctx, place)
 	s, t := p.get()
 	defer func() {
 		p.mu.Lock()
@@ -109,13 +116,16 @@ func (p *fetcherPool) fetch(ctx context.Context, m member) *fetched {
 		p.trimmers = append(p.trimmers, t)
 	}()
 	f := &fetched{member: m, stage: s}
+	if f.err = waited; f.err != nil {
+		return f
+	}
 	if m.optedOut {
 		f.err = s.reset() // what the stage held was another's
 		return f
 	}
 	wait := p.use.Settings.FetchBackoff
 	for try := 1; ; try++ {
-		err := p.read(ctx, f, t)
+		err := p.readWhenThere(ctx, f, t)
 		switch {
 		case err == nil:
 			p.budget.came()
@@ -134,13 +144,40 @@ func (p *fetcherPool) fetch(ctx context.Context, m member) *fetched {
 			f.err = domain.Errorf(domain.Unavailable, "the claims source fails too often").Because(err)
 			return f
 		}
-		// Jitter keeps many workers from coming back at the same instant.
-		select {
-		case <-time.After(wait/2 + rand.N(wait/2+1)):
-		case <-ctx.Done():
-		}
+		rest(ctx, max(wait, retryAfter(err)))
 		wait *= 2
 	}
+}
+
+// readWhenThere is read, for as long as it takes until the source is there: an
+// outage is no enrollee's, so that it costs nobody a try.
+func (p *fetcherPool) readWhenThere(ctx context.Context, f *fetched, t *eob.Trimmer) error {
+	for {
+		err := p.read(ctx, f, t)
+		if !errors.Is(err, ports.ErrAway) || ctx.Err() != nil {
+			return err
+		}
+		rest(ctx, max(retryAfter(err), p.use.Settings.FetchBackoff))
+	}
+}
+
+// rest waits for as long or up to half as long again: many come back from the
+// same trouble, and must not do so at the same instant.
+func rest(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d + rand.N(d/2+1))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// retryAfter is when the source wants to be asked again; zero when it did not say.
+func retryAfter(err error) time.Duration {
+	if e := (*domain.Error)(nil); errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
 }
 
 // errSlow means that an answer took longer than it may.

@@ -22,6 +22,7 @@ type Settings struct {
 	PartitionMembers int           // enrollees in a partition
 	RollBytes        int64         // a file is closed before its plain bytes exceed this; only a single longer claim does
 	Lookahead        int           // enrollees fetched ahead of the one being written, in each partition
+	AheadBytes       int           // of a partition: no enrollee's claims are begun before their turn while as many bytes of others wait; 0 for no bound
 	StageBytes       int           // an enrollee's claims beyond this many bytes wait on disk instead of in memory
 	Lease            time.Duration // how long a silent worker keeps its partition
 	Margin           time.Duration // how far the transaction time stays behind, for clocks that differ

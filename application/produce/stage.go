@@ -12,6 +12,8 @@ import (
 type stage struct {
 	limit   int
 	scratch ports.Scratch
+	ahead   *ahead
+	counted int // bytes of it that ahead knows of
 
 	mem    []byte
 	file   ports.ScratchFile
@@ -29,8 +31,10 @@ func (s *stage) room() []byte { return s.mem }
 
 // keep takes back what room returned with one more line appended.
 func (s *stage) keep(mem []byte) error {
-	s.mem = mem
-	if len(s.mem) < s.limit {
+	more := len(mem) - len(s.mem)
+	s.mem, s.counted = mem, s.counted+more
+	full := s.ahead.take(more)
+	if len(s.mem) < s.limit && !(full && len(s.mem) >= keptRoom) {
 		return nil
 	}
 	return s.spill()
@@ -73,9 +77,23 @@ func (s *stage) each(fn func(chunk []byte) error) error {
 	return fn(s.mem)
 }
 
+// keptRoom is how much room in memory a stage keeps for the next enrollee, and
+// how little is not worth a scratch file when there is little room.
+const keptRoom = 256 << 10
+
+// leave tells that what is staged does not wait any more.
+func (s *stage) leave() {
+	s.ahead.give(s.counted)
+	s.counted = 0
+	if cap(s.mem) > keptRoom {
+		s.mem = nil
+	}
+}
+
 // reset empties the stage for another enrollee, or the same one again. Few
 // people fill a scratch file, so it is not kept for the next.
 func (s *stage) reset() error {
+	s.leave()
 	s.mem, s.chunks = s.mem[:0], s.chunks[:0]
 	return s.close()
 }

@@ -76,7 +76,7 @@ func parseBFD(args []string) (o bfdOrder, err error) {
 		f.Outages, err = bfdmock.ParseOutages(s)
 		return err
 	})
-	fs.IntVar(&o.encoded, "encoded", 0, "for benchmarks: everybody has so many claims of 7.8 KB, and the answers are made before the first request")
+	fs.IntVar(&o.encoded, "encoded", 0, "for benchmarks: everybody of S0030 has so many claims of 7.8 KB in R4, and the answers are made before the first request")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -155,6 +155,15 @@ func (o *bfdOrder) world(ctx context.Context) (w bfdmock.World, done func(), err
 		Patient: func(b []byte, v domain.FHIRVersion, e domain.Enrollee) []byte {
 			return p.AppendPatient(b, v, synthetic.Enrollee{Patient: e.Patient, Months: e.Months, Identifiers: e.IDs})
 		}}
+	if o.encoded > 0 {
+		e, err := encode(ctx, p, o.encoded)
+		if err != nil {
+			return w, nil, err
+		}
+		w.Encoded = e.answer
+		fmt.Printf("%d answers are ready: %.2f GB of JSON.\n", len(e.at), float64(e.plain)/1e9)
+		done = func() { _ = e.file.Close() }
+	}
 	if o.people != "" {
 		index, err := os.MkdirTemp("", "ab2d-mock-*")
 		if err != nil {
