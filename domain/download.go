@@ -42,17 +42,19 @@ type Download struct {
 func (d *Download) Record(at time.Time, r ByteRange, size int64) {
 	d.Last = at
 	if r.End > r.Start {
-		d.Sent = merge(append(slices.Clone(d.Sent), r))
+		d.Sent = Joined(append(slices.Clone(d.Sent), r))
 	}
 	if len(d.Sent) == 1 && d.Sent[0].Start == 0 && d.Sent[0].End >= size {
 		d.Sent, d.Fetches, d.FetchedAt = nil, d.Fetches+1, at
 	}
 }
 
-func merge(ranges []ByteRange) []ByteRange {
+// Joined puts ranges in order, those that touch or overlap as one. It uses the
+// slice for what it returns.
+func Joined(ranges []ByteRange) []ByteRange {
 	slices.SortFunc(ranges, func(a, b ByteRange) int { return cmp.Compare(a.Start, b.Start) })
-	out := ranges[:1]
-	for _, r := range ranges[1:] {
+	out := ranges[:min(1, len(ranges))]
+	for _, r := range ranges[len(out):] {
 		if last := &out[len(out)-1]; r.Start <= last.End {
 			last.End = max(last.End, r.End)
 		} else {

@@ -2,6 +2,8 @@ package fiberapi
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,6 +23,7 @@ type downloader interface {
 	Find(ctx context.Context, ask download.Ask) (domain.OutputFile, error)
 	Open(ctx context.Context, file domain.OutputFile, form domain.Form, start int64) (io.ReadCloser, error)
 	Sent(ctx context.Context, ask download.Ask, file domain.OutputFile, sent domain.ByteRange) error
+	Ended(ctx context.Context, contracts []domain.ContractNumber) ([]domain.ContractNumber, error)
 }
 
 // NDJSON is the content type of files.
@@ -44,16 +47,18 @@ func (a *api) download(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
+	// Before the range, which is of what is sent (RFC 9110, section 13.2.2).
+	if none := lines(c, fiber.HeaderIfNoneMatch); none != "" && matches(none, f.etag) {
+		f.partial = false
+		describe(c, f)
+		c.Status(http.StatusNotModified)
+		return nil
+	}
 	if f.past {
 		c.Set(fiber.HeaderContentRange, fmt.Sprintf("bytes */%d", f.size))
 		return send(c, http.StatusRequestedRangeNotSatisfiable, issue{"error", "invalid",
 			text{fmt.Sprintf("The range lies behind the end of the file, which has %d bytes in this form.", f.size)},
 			"Ask for a range within the file, or leave Range out."})
-	}
-	if none := c.Get(fiber.HeaderIfNoneMatch); none != "" && matches(none, f.etag) {
-		describe(c, f)
-		c.Status(http.StatusNotModified)
-		return nil
 	}
 	if c.Method() == fiber.MethodHead {
 		describe(c, f)
@@ -82,11 +87,16 @@ func askFor(c *fiber.Ctx, who caller) (download.Ask, error) {
 		return download.Ask{}, domain.Errorf(domain.NotFound, "The job has no file of that name.").
 			WithNext("Use the addresses in the manifest that the status request returns.")
 	}
-	var accept []string
-	for _, h := range c.Request().Header.PeekAll(fiber.HeaderAcceptEncoding) {
-		accept = append(accept, string(h))
+	return download.Ask{Client: who.client, From: who.from, Job: id, Name: name, Form: formFor(lines(c, fiber.HeaderAcceptEncoding))}, nil
+}
+
+// lines returns a header that is a list, which may come in several lines.
+func lines(c *fiber.Ctx, name string) string {
+	var all []string
+	for _, h := range c.Request().Header.PeekAll(name) {
+		all = append(all, string(h))
 	}
-	return download.Ask{Client: who.client, From: who.from, Job: id, Name: name, Form: formFor(strings.Join(accept, ","))}, nil
+	return strings.Join(all, ",")
 }
 
 // found is a file that may be sent, and what of it.
@@ -104,37 +114,23 @@ type found struct {
 // depends on where it starts, and where it starts may depend on the size and
 // the entity tag: so the file is asked for again when the guess was wrong.
 func (a *api) find(c *fiber.Ctx, ask download.Ask) (found, error) {
-	r, ranged := byteRange{}, false
+	var ranges []byteRange
 	if c.Method() == fiber.MethodGet { // Range is defined for no other
-		r, ranged = parseRange(c.Get(fiber.HeaderRange))
+		ranges = parseRanges(lines(c, fiber.HeaderRange))
 	}
-	if ranged && r.first != 0 {
-		ask.Start = max(r.first, 1)
-	}
+	ask.Start = guess(ranges)
 	for {
 		file, err := a.Download.Find(c.UserContext(), ask)
 		if err != nil {
 			return found{}, err
 		}
 		f := found{ask: ask, file: file, size: download.Size(file, ask.Form), etag: etag(file, ask.Form)}
-		f.span = domain.ByteRange{End: f.size}
-		if ranged && unchanged(c, f.etag) {
-			span, ok := r.of(f.size)
-			if f.partial, f.past = ok, !ok; ok {
-				f.span = span
-			}
-		}
+		f.span, f.partial, f.past = part(ranges, c.Get(fiber.HeaderIfRange), f.etag, f.size)
 		if f.past || f.span.Start == ask.Start {
 			return f, nil
 		}
 		ask.Start = f.span.Start
 	}
-}
-
-// unchanged reports whether If-Range still holds.
-func unchanged(c *fiber.Ctx, etag string) bool {
-	condition := c.Get(fiber.HeaderIfRange)
-	return condition == "" || condition == etag
 }
 
 // etag names the bytes of a form: a digest of them, so a strong one.
@@ -152,6 +148,9 @@ func describe(c *fiber.Ctx, f found) {
 	c.Set(fiber.HeaderContentType, NDJSON)
 	c.Set(fiber.HeaderETag, f.etag)
 	c.Set(fiber.HeaderAcceptRanges, "bytes")
+	if sum, err := hex.DecodeString(strings.Trim(f.etag, `"`)); err == nil {
+		c.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum)+":") // RFC 9530: of the whole in this form, whatever part is sent
+	}
 	c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
 	c.Set(fiber.HeaderContentDisposition, `attachment; filename=`+strconv.Quote(f.file.Name))
 	if f.ask.Form == domain.GzipForm {
@@ -178,12 +177,13 @@ func (a *api) open(c *fiber.Ctx, f found) (*transfer, error) {
 		done()
 		return nil, err
 	}
-	leave := func() {}
+	leave, unwatch := func() {}, func() {}
 	log := a.Log.With("job", f.ask.Job, "file", f.file.Name, "form", f.ask.Form, "request", requestID(c))
-	return &transfer{
+	t := &transfer{
 		body: body, conn: c.Context().Conn(), left: f.span.End - f.span.Start, stall: a.Stall,
 		last: func() { leave = a.finishing.enter(f.ask.Job, f.ask.Name) },
 		over: func(sent int64, broken error) {
+			unwatch()
 			cancel()
 			if broken != nil {
 				log.InfoContext(ctx, "a transfer broke", "start", f.span.Start, "end", f.span.End, "sent", sent, "error", broken)
@@ -200,5 +200,7 @@ func (a *api) open(c *fiber.Ctx, f found) (*transfer, error) {
 				}
 			})
 		},
-	}, nil
+	}
+	unwatch = a.watching.join(t, f.file.Contract)
+	return t, nil
 }

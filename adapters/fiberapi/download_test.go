@@ -3,6 +3,8 @@ package fiberapi_test
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +70,7 @@ func TestDownload(t *testing.T) {
 					r.header(t, "Content-Encoding", encoding)
 					r.header(t, "Content-Length", fmt.Sprint(sum.Bytes))
 					r.header(t, "ETag", `"`+sum.SHA256+`"`)
+					r.header(t, "Repr-Digest", reprDigest(r.whole(w.files)))
 					r.header(t, "Vary", "Accept-Encoding")
 					r.header(t, "Accept-Ranges", "bytes")
 					r.header(t, "Content-Disposition", `attachment; filename="S0000_0001.ndjson"`)
@@ -78,6 +81,20 @@ func TestDownload(t *testing.T) {
 			})
 		}
 	}
+}
+
+// reprDigest is a Repr-Digest of RFC 9530.
+func reprDigest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
+}
+
+// whole returns all bytes of the form that a response is of.
+func (r response) whole(f *files) []byte {
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		return f.stored
+	}
+	return f.plain
 }
 
 // next returns the next transfer that was recorded.
@@ -256,7 +273,17 @@ func TestRanges(t *testing.T) {
 			{"bytes=10-19", tag, 206, 10, 20},
 			{"bytes=10-19", `"other"`, 200, 0, size},
 			{"bytes=10-19", "W/" + tag, 200, 0, size},
-			{"bytes=10-19,30-39", "", 200, 0, size},
+			{"bytes=10-19,30-39", "", 200, 0, size}, // a part for each would be for nobody
+			{"bytes=10-19,15-29", "", 206, 10, 30},
+			{"bytes=30-39, 10-19 ,20-29", "", 206, 10, 40},
+			{"bytes=10-19,99999999-", "", 206, 10, 20},
+			{fmt.Sprintf("bytes=%d-,-100", size-50), tag, 206, size - 100, size},
+			{"bytes=0-9,-99999999", "", 206, 0, size},
+			{"bytes=10-19,x", "", 200, 0, size},
+			{"bytes=10-19,", "", 200, 0, size},
+			{"bytes=10-19" + strings.Repeat(",15-29", 100), "", 200, 0, size},
+			{"bytes=10-19", "Mon, 02 Mar 2026 12:00:00 GMT", 200, 0, size},
+			{"bytes=99999999-,-0", "", 416, 0, 0},
 			{"bytes=19-10", "", 200, 0, size},
 			{"bytes=", "", 200, 0, size},
 			{"bytes=-", "", 200, 0, size},
@@ -282,6 +309,7 @@ func TestRanges(t *testing.T) {
 			}
 			r.header(t, "Content-Range", contentRange)
 			r.header(t, "ETag", tag)
+			r.header(t, "Repr-Digest", reprDigest(whole))
 			if got := w.files.next(t); got != (domain.ByteRange{Start: int64(tt.start), End: int64(tt.end)}) {
 				t.Errorf("%s: recorded %v", tt.header, got)
 			}
@@ -314,6 +342,17 @@ func TestWhatDoesNotCount(t *testing.T) {
 		if r := w.do("GET", filePath, "If-None-Match", none); r.StatusCode != 304 || len(r.body) != 0 || r.Header.Get("ETag") != tag {
 			t.Errorf("%s: %d", none, r.StatusCode)
 		}
+	}
+	for _, none := range []string{"bytes=1-2", "bytes=99999-"} { // the condition comes before the range
+		r := w.do("GET", filePath, "If-None-Match", tag, "Range", none)
+		if r.StatusCode != 304 || len(r.body) != 0 {
+			t.Errorf("%s: %d", none, r.StatusCode)
+		}
+		r.header(t, "Content-Range", "")
+		r.header(t, "ETag", tag)
+	}
+	if r := w.raw("GET " + filePath + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nIf-None-Match: \"x\"\r\nIf-None-Match: " + tag + "\r\n\r\n"); r.StatusCode != 304 {
+		t.Errorf("in two lines: %d", r.StatusCode)
 	}
 	w.do("HEAD", filePath)
 	w.do("HEAD", filePath, "Range", "bytes=1-2").header(t, "Content-Length", "1000")

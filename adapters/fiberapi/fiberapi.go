@@ -35,6 +35,7 @@ type Config struct {
 	ReadTimeout time.Duration // for a request to come in; 15 s if zero
 	IdleTimeout time.Duration // of a connection between requests; 2 min if zero
 	Stall       time.Duration // how long a client may take for a mebibyte of a file; 2 min if zero
+	Watch       time.Duration // how often it is looked whether files that are being sent still may be; 1 s if zero
 
 	Requests  int // answered at once; more are told to come back; 0 does not bound
 	Transfers int // files sent at once; the same
@@ -86,6 +87,7 @@ type api struct {
 	UseCases
 	finishing          gate
 	answering, sending room
+	watching           watch
 	accounts           sync.WaitGroup // of transfers that are over, being written
 }
 
@@ -96,8 +98,13 @@ func New(cfg Config, use UseCases) *fiber.App {
 	cfg.ReadTimeout = cmp.Or(cfg.ReadTimeout, 15*time.Second)
 	cfg.IdleTimeout = cmp.Or(cfg.IdleTimeout, 2*time.Minute)
 	cfg.Stall = cmp.Or(cfg.Stall, 2*time.Minute)
+	cfg.Watch = cmp.Or(cfg.Watch, time.Second)
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	a := &api{Config: cfg, UseCases: use, answering: newRoom(cfg.Requests), sending: newRoom(cfg.Transfers)}
+
+	a.watching = watch{every: cfg.Watch, ended: func(ctx context.Context, contracts []domain.ContractNumber) ([]domain.ContractNumber, error) {
+		return use.Download.Ended(ctx, contracts)
+	}}
 
 	app := fiber.New(fiber.Config{
 		ErrorHandler: a.handleError,

@@ -60,16 +60,21 @@ func idempotencyKey(c *fiber.Ctx) (string, error) {
 	if len(headers) == 0 {
 		return "", nil
 	}
-	key := strings.TrimSpace(string(headers[0]))
-	if inner, ok := strings.CutPrefix(key, `"`); ok && strings.HasSuffix(inner, `"`) {
-		key = inner[:len(inner)-1]
-	}
-	odd := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
-	if len(headers) > 1 || key == "" || len(key) > domain.IdempotencyKeyLimit || strings.ContainsFunc(key, odd) {
+	key, ok := parseKey(string(headers[0]))
+	if len(headers) > 1 || !ok {
 		return "", invalid("The Idempotency-Key is not usable.").
 			WithNext(fmt.Sprintf("Give one of 1 to %d visible characters, without spaces, quotes or backslashes; a random UUID does well.", domain.IdempotencyKeyLimit))
 	}
 	return key, nil
+}
+
+func parseKey(s string) (key string, ok bool) {
+	key = strings.TrimSpace(s)
+	if inner, ok := strings.CutPrefix(key, `"`); ok && strings.HasSuffix(inner, `"`) {
+		key = inner[:len(inner)-1]
+	}
+	odd := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
+	return key, key != "" && len(key) <= domain.IdempotencyKeyLimit && !strings.ContainsFunc(key, odd)
 }
 
 // digest tells requests apart by all that an export depends on.

@@ -1,6 +1,7 @@
 package fiberapi
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -49,18 +50,37 @@ func weight(params string) float64 {
 	return 1
 }
 
-// byteRange is a Range header with one range.
+// byteRange is one range of a Range header.
 type byteRange struct {
 	first, last int64 // last is -1 for "to the end"
 	suffix      int64 // the last so many bytes, when first is -1
 }
 
-// parseRange reads a Range header. It returns false for what a server ignores:
-// another unit, several ranges, bad grammar (RFC 9110, section 14.2).
-func parseRange(header string) (byteRange, bool) {
+// rangesLimit is how many ranges a request may name. More are a mistake, or meant
+// to do harm (RFC 9110, section 14.2).
+const rangesLimit = 100
+
+// parseRanges reads a Range header. It returns none for what a server ignores:
+// another unit, bad grammar, far too many.
+func parseRanges(header string) []byteRange {
 	unit, set, ok := strings.Cut(header, "=")
-	from, to, dash := strings.Cut(strings.TrimSpace(set), "-")
-	if !ok || !dash || !strings.EqualFold(strings.TrimSpace(unit), "bytes") {
+	if !ok || !strings.EqualFold(strings.TrimSpace(unit), "bytes") || strings.Count(set, ",") >= rangesLimit {
+		return nil
+	}
+	var all []byteRange
+	for one := range strings.SplitSeq(set, ",") {
+		r, ok := parseRange(strings.TrimSpace(one))
+		if !ok {
+			return nil
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+func parseRange(s string) (byteRange, bool) {
+	from, to, dash := strings.Cut(s, "-")
+	if !dash {
 		return byteRange{}, false
 	}
 	if from == "" {
@@ -73,6 +93,54 @@ func parseRange(header string) (byteRange, bool) {
 	}
 	last, ok2 := digits(to)
 	return byteRange{first: first, last: last}, ok1 && ok2 && last >= first
+}
+
+// within returns what the ranges name of a file of that size, in order, those
+// that touch or overlap as one. Ranges that name nothing are left out.
+func within(ranges []byteRange, size int64) []domain.ByteRange {
+	var spans []domain.ByteRange
+	for _, r := range ranges {
+		if span, ok := r.of(size); ok {
+			spans = append(spans, span)
+		}
+	}
+	return domain.Joined(spans)
+}
+
+// part returns which bytes of a file of that size and entity tag to send, whether
+// they are a part of it, and whether the ranges lie behind its end. Where
+// If-Range does not hold it is the whole: it is compared strongly, so that a weak
+// tag never holds, and neither does a date, since files have none. Ranges that are
+// more than one when joined are the whole too: a body of several parts is read by
+// few clients, and none of them is known to resume downloads.
+func part(ranges []byteRange, ifRange, etag string, size int64) (span domain.ByteRange, partial, past bool) {
+	whole := domain.ByteRange{End: size}
+	if len(ranges) == 0 || ifRange != "" && ifRange != etag {
+		return whole, false, false
+	}
+	switch spans := within(ranges, size); len(spans) {
+	case 0:
+		return whole, false, true
+	case 1:
+		return spans[0], true, false
+	}
+	return whole, false, false
+}
+
+// guess returns where what is sent begins if the file is neither shorter than
+// the ranges suppose nor another by now.
+func guess(ranges []byteRange) int64 {
+	if len(ranges) == 0 {
+		return 0
+	}
+	start := int64(math.MaxInt64)
+	for _, r := range ranges {
+		if r.first < 0 {
+			r.first = 1 // wherever the end begins, it is hardly the start
+		}
+		start = min(start, r.first)
+	}
+	return start
 }
 
 func digits(s string) (int64, bool) {

@@ -18,13 +18,12 @@ func FuzzNegotiation(f *testing.F) {
 		if form := formFor(header); form != domain.GzipForm && form != domain.PlainForm {
 			t.Errorf("form %q", form)
 		}
-		r, ok := parseRange(header)
-		if !ok {
-			return
-		}
-		span, ok := r.of(size)
-		if ok && (span.Start < 0 || span.Start >= span.End || span.End > size) {
-			t.Errorf("%q of %d bytes is %v", header, size, span)
+		end := int64(-1)
+		for _, span := range within(parseRanges(header), size) {
+			if span.Start <= end || span.Start >= span.End || span.End > size {
+				t.Errorf("%q of %d bytes is %v, behind %d", header, size, span, end)
+			}
+			end = span.End
 		}
 	})
 }
@@ -61,7 +60,7 @@ func TestGate(t *testing.T) {
 // Every code has its answer, and each answer a code of FHIR.
 func TestEveryCodeHasItsAnswer(t *testing.T) {
 	for _, code := range []domain.Code{domain.Invalid, domain.Unauthenticated, domain.Forbidden, domain.BusinessRule, domain.NotFound, domain.Deleted,
-		domain.Expired, domain.Conflict, domain.Throttled, domain.Unavailable, domain.Internal} {
+		domain.Expired, domain.Conflict, domain.Reused, domain.Throttled, domain.Unavailable, domain.Internal} {
 		if a, ok := answers[code]; !ok || a.status < 400 || a.code == "" || a.severity == "" {
 			t.Errorf("%s: %+v", code, a)
 		}

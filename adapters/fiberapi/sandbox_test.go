@@ -42,9 +42,12 @@ type sandbox struct {
 	*world
 	clock  *memory.Clock
 	store  *memory.Store
-	files  *memory.Files
+	files  ports.Files
 	export *export.UseCase
 	jobs   int
+
+	packing ports.Packing
+	plain   []byte // of the file that a successful job has
 }
 
 // The clients of the sandbox, all with the secret "secret".
@@ -59,7 +62,12 @@ const (
 
 func newSandbox(t *testing.T) *sandbox {
 	t.Helper()
-	s := &sandbox{clock: memory.NewClock(noon), files: memory.NewFiles()}
+	return newSandboxOn(t, memory.NewFiles(), memory.Packing{})
+}
+
+func newSandboxOn(t *testing.T, files ports.Files, packing ports.Packing) *sandbox {
+	t.Helper()
+	s := &sandbox{clock: memory.NewClock(noon), files: files, packing: packing, plain: claims}
 	s.store = memory.NewStoreAt(s.clock.Now)
 	s.seed(t)
 
@@ -80,7 +88,7 @@ func newSandbox(t *testing.T) *sandbox {
 			Contracts: &contracts.UseCase{Store: s.store, Clock: s.clock}, Export: s.export,
 			Jobs:   &jobs.UseCase{Store: s.store, Clock: s.clock},
 			Status: &status.UseCase{Store: s.store, Clock: s.clock},
-			Download: &download.UseCase{Store: s.store, Files: s.files, Packing: memory.Packing{}, Clock: s.clock,
+			Download: &download.UseCase{Store: s.store, Files: s.files, Packing: packing, Clock: s.clock,
 				Limits: domain.DownloadLimits{Fetches: 1, ResumeGrace: 15 * time.Minute}},
 			Cancel: &cancel.UseCase{Store: s.store, Files: s.files, Clock: s.clock},
 		})
@@ -210,8 +218,8 @@ func (s *sandbox) successful(t *testing.T, id domain.JobID, contract domain.Cont
 	t.Helper()
 	s.running(t, id, contract)
 	var packed bytes.Buffer
-	p := memory.Packing{}.Pack(&packed)
-	if _, err := p.Write(claims); err != nil {
+	p := s.packing.Pack(&packed)
+	if _, err := p.Write(s.plain); err != nil {
 		t.Fatal(err)
 	}
 	index, err := p.Finish()
@@ -219,7 +227,7 @@ func (s *sandbox) successful(t *testing.T, id domain.JobID, contract domain.Cont
 		t.Fatal(err)
 	}
 	f := domain.StoredFile{Kind: domain.DataFile, Key: domain.AttemptPrefix(domain.PartitionID{Job: id, Seq: 1}, 1) + "data-1.ndjson.gz", Lines: 3000,
-		Plain: content(claims), Stored: content(packed.Bytes()), Index: index}
+		Plain: content(s.plain), Stored: content(packed.Bytes()), Index: index}
 	w, err := s.files.Create(t.Context(), f.Key)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cms.gov/ab2d/domain"
@@ -33,9 +34,10 @@ type transfer struct {
 	last func()                         // called before the last bytes
 	over func(sent int64, broken error) // called once, after the last bytes or the failure
 
-	sent   int64
-	err    error
-	closed bool
+	sent    int64
+	err     error
+	closed  bool
+	stopped atomic.Bool
 }
 
 // WriteTo sends the file.
@@ -59,13 +61,18 @@ func (t *transfer) send(out *bufio.Writer) error {
 		if err := t.conn.SetWriteDeadline(time.Now().Add(t.stall)); err != nil {
 			return err
 		}
+		if t.stopped.Load() { // after the deadline is set: stop ends one that is set before it
+			return errStopped
+		}
 		m, err := out.ReadFrom(&io.LimitedReader{R: t.body, N: n})
 		if err == nil {
 			err = out.Flush() // a connection without ReadFrom, as with TLS, got it through the buffer
 		}
 		m -= int64(out.Buffered())
 		t.sent, t.left = t.sent+m, t.left-m
-		if err != nil {
+		if err != nil && t.stopped.Load() {
+			return errStopped
+		} else if err != nil {
 			return err
 		}
 		if m < n {
@@ -73,6 +80,16 @@ func (t *transfer) send(out *bufio.Writer) error {
 		}
 	}
 	return nil
+}
+
+// errStopped means that a transfer was cut on purpose.
+var errStopped = errors.New("the contract's attestation has ended")
+
+// stop cuts the transfer, also one that waits for its client. The client sees a
+// broken connection.
+func (t *transfer) stop() {
+	t.stopped.Store(true)
+	_ = t.conn.SetWriteDeadline(time.Unix(1, 0)) // a connection that is gone needs no cutting
 }
 
 // Read is what makes this a body. The server never calls it.

@@ -122,6 +122,7 @@ type files struct {
 	open     func(body io.ReadCloser) io.ReadCloser
 	refuse   error // of Find
 	broken   error // of Open
+	ended    []domain.ContractNumber
 }
 
 const fileName = "S0000_0001.ndjson"
@@ -191,6 +192,12 @@ func (f *files) Sent(ctx context.Context, ask download.Ask, file domain.OutputFi
 	f.sent = append(f.sent, sent)
 	f.told <- sent
 	return nil
+}
+
+func (f *files) Ended(context.Context, []domain.ContractNumber) ([]domain.ContractNumber, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ended, nil
 }
 
 // fetches returns how many times the file was fetched as a whole.

@@ -16,6 +16,7 @@ type downloads interface {
 	Find(ctx context.Context, ask download.Ask) (domain.OutputFile, error)
 	Open(ctx context.Context, file domain.OutputFile, form domain.Form, start int64) (io.ReadCloser, error)
 	Sent(ctx context.Context, ask download.Ask, file domain.OutputFile, sent domain.ByteRange) error
+	Ended(ctx context.Context, contracts []domain.ContractNumber) ([]domain.ContractNumber, error)
 }
 
 // Downloads counts what is sent of files.

@@ -127,6 +127,26 @@ func (u *UseCase) Sent(ctx context.Context, ask Ask, file domain.OutputFile, sen
 	})
 }
 
+// Ended returns those of the contracts that have no active attestation any more:
+// of these nothing may be sent, not even the rest of what is being sent.
+func (u *UseCase) Ended(ctx context.Context, contracts []domain.ContractNumber) (ended []domain.ContractNumber, err error) {
+	today := domain.Today(u.Clock.Now())
+	err = u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		ended = nil
+		for _, n := range contracts {
+			events, err := tx.Attestations.Of(ctx, n)
+			if err != nil {
+				return err
+			}
+			if !domain.StandingOn(events, today).Active {
+				ended = append(ended, n)
+			}
+		}
+		return nil
+	})
+	return ended, err
+}
+
 // Size returns how many bytes a file has in a form.
 func Size(f domain.OutputFile, form domain.Form) int64 {
 	if form == domain.GzipForm {

@@ -173,6 +173,7 @@ func TestTheAPIDescriptionIsTrue(t *testing.T) {
 	for _, base := range []string{"/api/v1/fhir", "/api/v2/fhir"} {
 		provokeParameters(d, c, base)
 		provokeGroups(d, base)
+		provokeJobs(d, base)
 		provokeExport(d, base)
 	}
 	provokeStrangers(d)
@@ -304,6 +305,27 @@ func provokeGroups(d *described, base string) {
 	own.want(403, "GET", base+"/Group/S0001")
 }
 
+// provokeJobs asks for the list of exports, and starts one under a key.
+func provokeJobs(d *described, base string) {
+	own := d.as("S0001")
+	path := base + "/Group/S0001/$export"
+	job := own.want(202, "GET", path, "Idempotency-Key", base).Header.Get("Content-Location")
+	if again := own.want(202, "GET", path, "Idempotency-Key", base).Header.Get("Content-Location"); again != job {
+		d.t.Errorf("the same key starts %s, and again %s", job, again)
+	}
+	for _, other := range []string{"/Patient/$export", "/$export", "/Group/S0001/$export?_type=ExplanationOfBenefit"} {
+		own.want(422, "GET", base+other, "Idempotency-Key", base)
+	}
+	for _, query := range []string{"", "?_status=submitted,in_progress", "?_count=1", "?_format=json"} {
+		own.want(200, "GET", base+"/Job"+query, "Prefer", "handling=lenient")
+		own.want(200, "HEAD", base+"/Job"+query)
+	}
+	own.want(400, "GET", base+"/Job?_status=done")
+	own.want(400, "GET", base+"/Job?status=failed")
+	d.want(401, "GET", base+"/Job")
+	own.want(202, "DELETE", job)
+}
+
 // provokeExport goes through an export, and asks for all that may not be.
 func provokeExport(d *described, base string) {
 	small, large := d.as("S0000"), d.as("S0030")
@@ -365,7 +387,7 @@ func provokeStrangers(d *described) {
 	off := d.as("S0002")
 	d.change("UPDATE api_clients SET enabled = false WHERE id = ?", sponsorOf(d.t, "S0002").Client)
 	job := base + "/Job/0b5f8f3e-8d3c-4f0e-9a61-3f0f1d2c4b5a"
-	for _, r := range []string{"GET /Group/S0002/$export", "GET /Patient/$export", "GET /$export", "GET /Group", "GET /Group/S0002"} {
+	for _, r := range []string{"GET /Group/S0002/$export", "GET /Patient/$export", "GET /$export", "GET /Group", "GET /Group/S0002", "GET /Job"} {
 		method, path, _ := strings.Cut(r, " ")
 		off.want(403, method, base+path)
 	}
@@ -413,7 +435,7 @@ func provokeCrowd(d *described) {
 
 	job := "/api/v2/fhir/Job/" + idOf(file)
 	for _, r := range []string{"GET /api/v2/fhir/metadata", "HEAD /api/v2/fhir/metadata", "GET /api/v2/fhir/OperationDefinition/export",
-		"GET /api/v2/fhir/.well-known/smart-configuration", "GET /api/v2/fhir/Group", "GET /api/v2/fhir/Group/S0000", "GET " + job + "/$status", "DELETE " + job + "x/$status", "HEAD " + file} {
+		"GET /api/v2/fhir/.well-known/smart-configuration", "GET /api/v2/fhir/Group", "GET /api/v2/fhir/Group/S0000", "GET /api/v2/fhir/Job", "GET " + job + "/$status", "DELETE " + job + "x/$status", "HEAD " + file} {
 		method, address, _ := strings.Cut(r, " ")
 		until(d.t, "a process to be too busy for "+r, func() bool { return slices.Contains(crowd(own, method, address), 503) })
 	}
