@@ -439,8 +439,8 @@ func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseC
 }
 
 func provideProcess(cfg *config.Config, l net.Listener, app *fiber.App, worker host.Worker, jobs *produce.UseCase, sweeper host.Sweeper, sealer host.Sealer,
-	store *entstore.Store, files fileStore, claims ports.Claims, told *telemetry.Telemetry, log *slog.Logger) (*host.Process, func(), error) {
-	p := &host.Process{Listener: l, App: app, Worker: worker, Reconciler: jobs, Sweeper: sweeper, Sealer: sealer, Log: log,
+	rounds []host.Round, store *entstore.Store, files fileStore, claims ports.Claims, told *telemetry.Telemetry, log *slog.Logger) (*host.Process, func(), error) {
+	p := &host.Process{Listener: l, App: app, Worker: worker, Reconciler: jobs, Sweeper: sweeper, Sealer: sealer, Rounds: rounds, Log: log,
 		Settings: host.Settings{Alone: cfg.Embedded(), Reconcile: cfg.Reconcile, Sweep: cfg.Sweep, Seal: cfg.AuditSeal, Drain: cfg.Drain}}
 	checks := []admin.Check{{Name: "process", Check: p.Check}, {Name: "database", Check: store.Check}, {Name: "file store", Check: files.Check}}
 	if worker != nil {

@@ -15,12 +15,14 @@ import (
 	"cms.gov/ab2d/adapters/sandbox"
 	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/application/access"
+	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/audit"
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/jobs"
+	"cms.gov/ab2d/application/listing"
 	"cms.gov/ab2d/application/preferences"
 	"cms.gov/ab2d/application/produce"
 	"cms.gov/ab2d/application/retention"
@@ -40,6 +42,7 @@ var adapters = wire.NewSet(
 	provideFileStore, provideLinks, provideFiles, provideScratch,
 	wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)),
 	providePopulation, provideFolder, provideBFD, provideClaims,
+	provideHPMS,
 	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
 )
 
@@ -54,13 +57,14 @@ var application = wire.NewSet(
 	wire.Struct(new(cancel.UseCase), "*"),
 	wire.Struct(new(produce.UseCase), "*"), provideProduceSettings,
 	wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings,
+	wire.Struct(new(attestation.UseCase), "*"), provideListing,
 )
 
 // process is what runs.
 var process = wire.NewSet(
 	wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
 	provideTelemetry, provideUseCases, provideAPI,
-	provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
+	provideRounds, provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
 )
 
 // Initialize puts a process together as its settings say. The returned function
@@ -88,4 +92,11 @@ func InitializeAudit(ctx context.Context, cfg *config.Config) (*Audit, func(), e
 func InitializePreferences(ctx context.Context, cfg *config.Config) (*preferences.UseCase, func(), error) {
 	panic(wire.Build(openStore, provideQueueFactory, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)),
 		wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), wire.Struct(new(preferences.UseCase), "*")))
+}
+
+// InitializeListing follows HPMS, beside a process that runs.
+func InitializeListing(ctx context.Context, cfg *config.Config) (*listing.UseCase, func(), error) {
+	panic(wire.Build(openStore, provideQueueFactory, provideLog, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)),
+		wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)),
+		wire.Struct(new(attestation.UseCase), "*"), provideHPMS, provideListing))
 }

@@ -15,12 +15,14 @@ import (
 	"cms.gov/ab2d/adapters/sandbox"
 	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/application/access"
+	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/audit"
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/jobs"
+	"cms.gov/ab2d/application/listing"
 	"cms.gov/ab2d/application/preferences"
 	"cms.gov/ab2d/application/produce"
 	"cms.gov/ab2d/application/retention"
@@ -253,7 +255,14 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	hostProcess, cleanup7, err := provideProcess(cfg, listener, app, worker, produceUseCase, sweeper, sealer, store, ab2dFileStore, claims, telemetry, logger)
+	listing := provideHPMS(cfg)
+	attestationUseCase := &attestation.UseCase{
+		Store: store,
+		Clock: system,
+	}
+	listingUseCase := provideListing(cfg, store, listing, attestationUseCase, system, logger)
+	v := provideRounds(cfg, listingUseCase)
+	hostProcess, cleanup7, err := provideProcess(cfg, listener, app, worker, produceUseCase, sweeper, sealer, v, store, ab2dFileStore, claims, telemetry, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -383,6 +392,33 @@ func InitializePreferences(ctx context.Context, cfg *config.Config) (*preference
 	}, nil
 }
 
+// InitializeListing follows HPMS, beside a process that runs.
+func InitializeListing(ctx context.Context, cfg *config.Config) (*listing.UseCase, func(), error) {
+	queueFactory, err := provideQueueFactory(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, cleanup, err := openStore(ctx, cfg, queueFactory)
+	if err != nil {
+		return nil, nil, err
+	}
+	portsListing := provideHPMS(cfg)
+	system := clock.System{}
+	useCase := &attestation.UseCase{
+		Store: store,
+		Clock: system,
+	}
+	logger, err := provideLog(cfg)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	listingUseCase := provideListing(cfg, store, portsListing, useCase, system, logger)
+	return listingUseCase, func() {
+		cleanup()
+	}, nil
+}
+
 // wire.go:
 
 // adapters is what stands behind each port. Where a port has several adapters
@@ -390,14 +426,15 @@ func InitializePreferences(ctx context.Context, cfg *config.Config) (*preference
 var adapters = wire.NewSet(
 	provideLog, provideListener, providePublicURL,
 	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFileStore, provideLinks, provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideBFD, provideClaims,
+	provideHPMS,
 	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
 )
 
 // application is the use cases, which know no platform.
-var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(jobs.UseCase), "*"), wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings)
+var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(jobs.UseCase), "*"), wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings, wire.Struct(new(attestation.UseCase), "*"), provideListing)
 
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
 	provideTelemetry, provideUseCases, provideAPI,
-	provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
+	provideRounds, provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
 )

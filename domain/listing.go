@@ -3,6 +3,7 @@ package domain
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // ListedContract is what HPMS says of one contract: whose it is, and whether it
@@ -35,6 +36,9 @@ const (
 // SponsorOf returns the id that a parent organization of HPMS has as a sponsor here.
 func SponsorOf(parent string) SponsorID { return SponsorID("hpms-" + parent) }
 
+// IsListed reports whether the sponsor is an organization of HPMS.
+func (id SponsorID) IsListed() bool { return strings.HasPrefix(string(id), "hpms-") }
+
 // Reasons that events from HPMS carry. What HPMS does not say, staff complete.
 const (
 	beganByHPMS    = "HPMS lists the contract as attested; attestor not known."
@@ -56,8 +60,12 @@ func (l ListedContract) Follow(events []AttestationEvent, today Date) (Attestati
 		return e, false
 	case !l.Attested && s.Active:
 		e.Kind, e.Effective, e.Reason = EndUnknown, today, endedByHPMS
-		if l.Ends > lastBegin(events, today) && l.Ends <= today {
+		if l.Ends > last(events, today, AttestationKind.Begins) && l.Ends <= today {
 			e.Effective = l.Ends
+		}
+		if again, ok := reattestedOn(events, today); ok {
+			// It counts after an ending of its day, so it is the one that has to go.
+			e.Kind, e.Effective, e.Corrects = Correct, 0, again.ID
 		}
 	case !l.Attested:
 		return e, false
@@ -67,7 +75,7 @@ func (l ListedContract) Follow(events []AttestationEvent, today Date) (Attestati
 		// When it was attested again is not known: on its date when that is after
 		// the ending, else it is noticed today.
 		e.Kind, e.Effective, e.DataStart, e.Reason = Reattest, today, l.Since, backByHPMS
-		if StandingOn(events, l.Since).DataStart != 0 && !StandingOn(events, l.Since).Active && l.Since > s.DataStart {
+		if l.Since > s.DataStart && l.Since >= last(events, today, AttestationKind.Ends) {
 			e.Effective = l.Since
 		}
 	case s.DataStart != l.Since:
@@ -89,21 +97,43 @@ func (l ListedContract) Follow(events []AttestationEvent, today Date) (Attestati
 // Unlisted returns the event for a contract that HPMS listed before and lists
 // no longer, and false when nothing is active that could end.
 func Unlisted(n ContractNumber, events []AttestationEvent, today Date) (AttestationEvent, bool) {
-	return AttestationEvent{Contract: n, Source: FromHPMS, Kind: EndUnknown, Effective: today, Reason: unlistedByHPMS}, StandingOn(events, today).Active
+	e, ok := ListedContract{Number: n, Known: true}.Follow(events, today)
+	e.Reason = unlistedByHPMS
+	return e, ok
 }
 
 func hasBegun(events []AttestationEvent) bool {
 	return slices.ContainsFunc(effective(events), func(e AttestationEvent) bool { return e.Kind.Begins() })
 }
 
-// lastBegin is the day of the latest event that made an attestor active.
-func lastBegin(events []AttestationEvent, on Date) (last Date) {
+// last is the day of the latest event of some kinds, up to a day.
+func last(events []AttestationEvent, on Date, is func(AttestationKind) bool) (day Date) {
 	for _, e := range effective(events) {
-		if e.Kind.Begins() && e.Effective <= on {
-			last = e.Effective
+		if is(e.Kind) && e.Effective <= on {
+			day = e.Effective
 		}
 	}
-	return last
+	return day
+}
+
+func reattestedOn(events []AttestationEvent, on Date) (AttestationEvent, bool) {
+	for _, e := range effective(events) {
+		if e.Kind == Reattest && e.Effective == on {
+			return e, true
+		}
+	}
+	return AttestationEvent{}, false
+}
+
+// AsCorrected returns an event of a history as its corrections have it, and false
+// when there is none of that id, or it was struck out.
+func AsCorrected(events []AttestationEvent, id string) (AttestationEvent, bool) {
+	all := effective(events)
+	i := slices.IndexFunc(all, func(e AttestationEvent) bool { return e.ID == id })
+	if i < 0 {
+		return AttestationEvent{}, false
+	}
+	return all[i], true
 }
 
 // startedBy returns the event, as corrected, that gave the data start of a day.
@@ -114,7 +144,7 @@ func startedBy(events []AttestationEvent, on Date) (start AttestationEvent, ok b
 			break
 		}
 		before := s.DataStart
-		if s = s.after(e); s.DataStart != before {
+		if s = s.after(e); s.DataStart != before || e.DataStart != 0 {
 			start, ok = e, true
 		}
 	}

@@ -73,6 +73,8 @@ type Config struct {
 	S3KMSKey     string
 	S3PartSize   int64
 
+	HPMSSettings
+
 	AdminListen  string
 	AdminExposed bool
 
@@ -130,6 +132,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.StringVar(&c.DataDir, "data-dir", "./var", "embedded database and files")
 	fs.StringVar(&c.DatabaseURL, "database-url", "", "sqlite:PATH or postgres://... (default SQLite in the data directory)")
 	fs.StringVar(&c.Roles, "roles", "", "any of api,worker,console in this process (default all)")
+	c.hpmsFlags(fs)
 	fs.StringVar(&c.Storage, "storage", FileStorage, "where finished files are kept: file, in the data directory, or s3")
 	fs.StringVar(&c.S3Endpoint, "s3-endpoint", "", "URL of the store of storage=s3; its keys are those of the AWS tools, as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the machine's role")
 	fs.StringVar(&c.S3Bucket, "s3-bucket", "", "bucket in it, which must be there")
@@ -221,6 +224,7 @@ func (c *Config) check() error {
 	c.checkS3(refuse)
 	c.checkBFD(refuse)
 	oneOf("claims", c.Claims, Synthetic, NDJSON, BFD)
+	c.checkHPMS(refuse)
 	if (c.Claims == NDJSON) != (c.ClaimsDir != "") {
 		refuse("claims is %q and claims-dir is %q; ndjson needs a folder, and nothing else takes one", c.Claims, c.ClaimsDir)
 	}

@@ -37,6 +37,14 @@ type Sealer interface {
 	Seal(ctx context.Context) error
 }
 
+// Round is something else that workers see to again and again. The store decides
+// which of them does it when.
+type Round struct {
+	What  string
+	Every time.Duration // between two looks whether it is time
+	Do    func(ctx context.Context) error
+}
+
 // Settings are how a process keeps itself going.
 type Settings struct {
 	Alone     bool          // no other process works on this database, so all unfinished work is ours to take
@@ -58,6 +66,7 @@ type Process struct {
 	Reconciler    Reconciler
 	Sweeper       Sweeper
 	Sealer        Sealer
+	Rounds        []Round // in a process that does jobs
 	Log           *slog.Logger
 	Settings      Settings
 
@@ -115,6 +124,9 @@ func (p *Process) Run(ctx context.Context, ready func()) (err error) {
 		loops.Go(func() {
 			p.every(ctx, p.Settings.Sweep, "sweeping files", func() error { return p.Sweeper.Sweep(ctx) })
 		})
+		for _, r := range p.Rounds {
+			loops.Go(func() { p.every(ctx, r.Every, r.What, func() error { return r.Do(ctx) }) })
+		}
 		loops.Go(func() {
 			p.every(ctx, p.Settings.Seal, "sealing the audit trail", func() error { return p.Sealer.Seal(ctx) })
 		})

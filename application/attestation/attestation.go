@@ -35,6 +35,10 @@ type Change struct {
 	Corrects      string
 	CorrectedKind domain.AttestationKind
 
+	// DataStart is HPMS's own date, where the rules would give another. Staff
+	// leave it out: what they correct keeps the one it has.
+	DataStart domain.Date
+
 	// Seen is the Latest of the preview that the change was decided on. When the
 	// history has moved on since, Record refuses with a conflict. Empty is not
 	// checked.
@@ -149,6 +153,9 @@ func (u *UseCase) look(ctx context.Context, tx ports.Tx, actor domain.Actor, c C
 		return Preview{}, domain.Errorf(domain.Conflict, "The attestation of contract %s was changed meanwhile.", c.Contract).
 			WithNext("Look at it again.")
 	}
+	if old, ok := domain.AsCorrected(events, c.Corrects); ok && c.DataStart.IsZero() {
+		c.DataStart = old.DataStart
+	}
 	p.Event = c.event(actor, now)
 	if strings.TrimSpace(c.Reason) == "" {
 		return Preview{}, domain.Errorf(domain.Invalid, "The reason is missing.").WithNext("Say why, in a few words: it stays in the history.")
@@ -173,7 +180,7 @@ func (c Change) event(actor domain.Actor, now time.Time) domain.AttestationEvent
 	if actor.Kind == "system" {
 		source = domain.FromHPMS
 	}
-	return domain.AttestationEvent{ID: "\xff", Contract: c.Contract, Kind: c.Kind, Attestor: c.Attestor, Effective: c.Effective, Recorded: now,
+	return domain.AttestationEvent{ID: "\xff", Contract: c.Contract, Kind: c.Kind, Attestor: c.Attestor, Effective: c.Effective, DataStart: c.DataStart, Recorded: now,
 		Source: source, Actor: actor, Reason: c.Reason, Corrects: c.Corrects, CorrectedKind: c.CorrectedKind}
 }
 

@@ -16,6 +16,7 @@ type standIn struct {
 
 var standIns = []standIn{
 	{"bfd", "the Beneficiary FHIR Data server: claims, and who is enrolled", mockBFD},
+	{"hpms", "the Health Plan Management System: contracts, and which of them are attested", mockHPMS},
 }
 
 // mock stands in for a service upstream until it is told to stop. Stand-ins take

@@ -1,0 +1,56 @@
+package ab2d
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"cms.gov/ab2d/adapters/config"
+	"cms.gov/ab2d/adapters/host"
+	"cms.gov/ab2d/adapters/hpms"
+	"cms.gov/ab2d/adapters/hpmsmock"
+	"cms.gov/ab2d/application/attestation"
+	"cms.gov/ab2d/application/listing"
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
+)
+
+// provideHPMS returns a client of HPMS. Without a key, which only a sandbox may
+// be, it has that of the stand-in.
+func provideHPMS(cfg *config.Config) ports.Listing {
+	s := hpms.Settings{URL: cfg.HPMSURL, KeyID: cfg.HPMSKeyID, Secret: func() (string, error) {
+		b, err := os.ReadFile(cfg.HPMSSecretFile)
+		return string(b), err
+	}}
+	if s.KeyID == "" {
+		s.KeyID, s.Secret = hpmsmock.KeyID, func() (string, error) { return hpmsmock.Secret, nil }
+	}
+	return hpms.New(s)
+}
+
+// errNoHPMS is told to who asks for HPMS where none is set.
+var errNoHPMS = errors.New("HPMS is not followed; set hpms-url")
+
+type noListing struct{}
+
+func (noListing) Contracts(context.Context) ([]domain.ListedContract, error) { return nil, errNoHPMS }
+
+func provideListing(cfg *config.Config, store ports.UnitOfWork, source ports.Listing, door *attestation.UseCase, clock ports.Clock, log *slog.Logger) *listing.UseCase {
+	if cfg.HPMSURL == "" {
+		source = noListing{}
+	}
+	return &listing.UseCase{Store: store, Listing: source, Attestation: door, Clock: clock, Log: log,
+		Settings: listing.Settings{Every: cfg.HPMSEvery, Guard: domain.Guard{Share: cfg.HPMSDropShare}}}
+}
+
+// lookEvery is how often workers look whether something upstream is to be asked.
+const lookEvery = 5 * time.Second
+
+func provideRounds(cfg *config.Config, listing *listing.UseCase) (rounds []host.Round) {
+	if cfg.HPMSURL != "" {
+		rounds = append(rounds, host.Round{What: "following HPMS", Every: lookEvery, Do: listing.Tick})
+	}
+	return rounds
+}
