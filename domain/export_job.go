@@ -85,6 +85,7 @@ type ExportJobState struct {
 	Version   FHIRVersion
 	Request   string // the kick-off URL as it came
 	Window    Window
+	Terms     Terms
 	Weight    int    // its share of the workers beside other jobs; 0 counts as 1
 	Trace     string // what ties together what is told of the job's work; means nothing to us
 

@@ -35,8 +35,10 @@ type ExportJob struct {
 	Since *time.Time `json:"since,omitempty"`
 	// Until holds the value of the "until" field.
 	Until *time.Time `json:"until,omitempty"`
-	// State holds the value of the "state" field.
+	// jobs with terms have a mark behind it, which hides them from programs that do not know terms
 	State domain.JobState `json:"state,omitempty"`
+	// Terms holds the value of the "terms" field.
+	Terms domain.Terms `json:"terms,omitempty"`
 	// Weight holds the value of the "weight" field.
 	Weight int `json:"weight,omitempty"`
 	// Trace holds the value of the "trace" field.
@@ -108,7 +110,7 @@ func (*ExportJob) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case exportjob.FieldContracts, exportjob.FieldSkipped, exportjob.FieldPlans, exportjob.FieldAccounts, exportjob.FieldFailure:
+		case exportjob.FieldContracts, exportjob.FieldSkipped, exportjob.FieldTerms, exportjob.FieldPlans, exportjob.FieldAccounts, exportjob.FieldFailure:
 			values[i] = new([]byte)
 		case exportjob.FieldWeight:
 			values[i] = new(sql.NullInt64)
@@ -196,6 +198,14 @@ func (_m *ExportJob) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field state", values[i])
 			} else if value.Valid {
 				_m.State = domain.JobState(value.String)
+			}
+		case exportjob.FieldTerms:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field terms", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Terms); err != nil {
+					return fmt.Errorf("unmarshal field terms: %w", err)
+				}
 			}
 		case exportjob.FieldWeight:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -348,6 +358,9 @@ func (_m *ExportJob) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("state=")
 	builder.WriteString(fmt.Sprintf("%v", _m.State))
+	builder.WriteString(", ")
+	builder.WriteString("terms=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Terms))
 	builder.WriteString(", ")
 	builder.WriteString("weight=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Weight))

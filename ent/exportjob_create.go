@@ -97,6 +97,20 @@ func (_c *ExportJobCreate) SetState(v domain.JobState) *ExportJobCreate {
 	return _c
 }
 
+// SetTerms sets the "terms" field.
+func (_c *ExportJobCreate) SetTerms(v domain.Terms) *ExportJobCreate {
+	_c.mutation.SetTerms(v)
+	return _c
+}
+
+// SetNillableTerms sets the "terms" field if the given value is not nil.
+func (_c *ExportJobCreate) SetNillableTerms(v *domain.Terms) *ExportJobCreate {
+	if v != nil {
+		_c.SetTerms(*v)
+	}
+	return _c
+}
+
 // SetWeight sets the "weight" field.
 func (_c *ExportJobCreate) SetWeight(v int) *ExportJobCreate {
 	_c.mutation.SetWeight(v)
@@ -329,11 +343,6 @@ func (_c *ExportJobCreate) check() error {
 	if _, ok := _c.mutation.State(); !ok {
 		return &ValidationError{Name: "state", err: errors.New(`ent: missing required field "ExportJob.state"`)}
 	}
-	if v, ok := _c.mutation.State(); ok {
-		if err := exportjob.StateValidator(v); err != nil {
-			return &ValidationError{Name: "state", err: fmt.Errorf(`ent: validator failed for field "ExportJob.state": %w`, err)}
-		}
-	}
 	if _, ok := _c.mutation.Weight(); !ok {
 		return &ValidationError{Name: "weight", err: errors.New(`ent: missing required field "ExportJob.weight"`)}
 	}
@@ -421,8 +430,12 @@ func (_c *ExportJobCreate) createSpec() (*ExportJob, *sqlgraph.CreateSpec) {
 		_node.Until = &value
 	}
 	if value, ok := _c.mutation.State(); ok {
-		_spec.SetField(exportjob.FieldState, field.TypeEnum, value)
+		_spec.SetField(exportjob.FieldState, field.TypeString, value)
 		_node.State = value
+	}
+	if value, ok := _c.mutation.Terms(); ok {
+		_spec.SetField(exportjob.FieldTerms, field.TypeJSON, value)
+		_node.Terms = value
 	}
 	if value, ok := _c.mutation.Weight(); ok {
 		_spec.SetField(exportjob.FieldWeight, field.TypeInt, value)
@@ -681,6 +694,24 @@ func (u *ExportJobUpsert) SetState(v domain.JobState) *ExportJobUpsert {
 // UpdateState sets the "state" field to the value that was provided on create.
 func (u *ExportJobUpsert) UpdateState() *ExportJobUpsert {
 	u.SetExcluded(exportjob.FieldState)
+	return u
+}
+
+// SetTerms sets the "terms" field.
+func (u *ExportJobUpsert) SetTerms(v domain.Terms) *ExportJobUpsert {
+	u.Set(exportjob.FieldTerms, v)
+	return u
+}
+
+// UpdateTerms sets the "terms" field to the value that was provided on create.
+func (u *ExportJobUpsert) UpdateTerms() *ExportJobUpsert {
+	u.SetExcluded(exportjob.FieldTerms)
+	return u
+}
+
+// ClearTerms clears the value of the "terms" field.
+func (u *ExportJobUpsert) ClearTerms() *ExportJobUpsert {
+	u.SetNull(exportjob.FieldTerms)
 	return u
 }
 
@@ -1019,6 +1050,27 @@ func (u *ExportJobUpsertOne) SetState(v domain.JobState) *ExportJobUpsertOne {
 func (u *ExportJobUpsertOne) UpdateState() *ExportJobUpsertOne {
 	return u.Update(func(s *ExportJobUpsert) {
 		s.UpdateState()
+	})
+}
+
+// SetTerms sets the "terms" field.
+func (u *ExportJobUpsertOne) SetTerms(v domain.Terms) *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.SetTerms(v)
+	})
+}
+
+// UpdateTerms sets the "terms" field to the value that was provided on create.
+func (u *ExportJobUpsertOne) UpdateTerms() *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.UpdateTerms()
+	})
+}
+
+// ClearTerms clears the value of the "terms" field.
+func (u *ExportJobUpsertOne) ClearTerms() *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.ClearTerms()
 	})
 }
 
@@ -1549,6 +1601,27 @@ func (u *ExportJobUpsertBulk) SetState(v domain.JobState) *ExportJobUpsertBulk {
 func (u *ExportJobUpsertBulk) UpdateState() *ExportJobUpsertBulk {
 	return u.Update(func(s *ExportJobUpsert) {
 		s.UpdateState()
+	})
+}
+
+// SetTerms sets the "terms" field.
+func (u *ExportJobUpsertBulk) SetTerms(v domain.Terms) *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.SetTerms(v)
+	})
+}
+
+// UpdateTerms sets the "terms" field to the value that was provided on create.
+func (u *ExportJobUpsertBulk) UpdateTerms() *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.UpdateTerms()
+	})
+}
+
+// ClearTerms clears the value of the "terms" field.
+func (u *ExportJobUpsertBulk) ClearTerms() *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.ClearTerms()
 	})
 }
 

@@ -168,6 +168,26 @@ func (_u *ExportJobUpdate) SetNillableState(v *domain.JobState) *ExportJobUpdate
 	return _u
 }
 
+// SetTerms sets the "terms" field.
+func (_u *ExportJobUpdate) SetTerms(v domain.Terms) *ExportJobUpdate {
+	_u.mutation.SetTerms(v)
+	return _u
+}
+
+// SetNillableTerms sets the "terms" field if the given value is not nil.
+func (_u *ExportJobUpdate) SetNillableTerms(v *domain.Terms) *ExportJobUpdate {
+	if v != nil {
+		_u.SetTerms(*v)
+	}
+	return _u
+}
+
+// ClearTerms clears the value of the "terms" field.
+func (_u *ExportJobUpdate) ClearTerms() *ExportJobUpdate {
+	_u.mutation.ClearTerms()
+	return _u
+}
+
 // SetWeight sets the "weight" field.
 func (_u *ExportJobUpdate) SetWeight(v int) *ExportJobUpdate {
 	_u.mutation.ResetWeight()
@@ -482,11 +502,6 @@ func (_u *ExportJobUpdate) check() error {
 			return &ValidationError{Name: "fhir_version", err: fmt.Errorf(`ent: validator failed for field "ExportJob.fhir_version": %w`, err)}
 		}
 	}
-	if v, ok := _u.mutation.State(); ok {
-		if err := exportjob.StateValidator(v); err != nil {
-			return &ValidationError{Name: "state", err: fmt.Errorf(`ent: validator failed for field "ExportJob.state": %w`, err)}
-		}
-	}
 	return nil
 }
 
@@ -549,7 +564,13 @@ func (_u *ExportJobUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		_spec.ClearField(exportjob.FieldUntil, field.TypeTime)
 	}
 	if value, ok := _u.mutation.State(); ok {
-		_spec.SetField(exportjob.FieldState, field.TypeEnum, value)
+		_spec.SetField(exportjob.FieldState, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Terms(); ok {
+		_spec.SetField(exportjob.FieldTerms, field.TypeJSON, value)
+	}
+	if _u.mutation.TermsCleared() {
+		_spec.ClearField(exportjob.FieldTerms, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.Weight(); ok {
 		_spec.SetField(exportjob.FieldWeight, field.TypeInt, value)
@@ -897,6 +918,26 @@ func (_u *ExportJobUpdateOne) SetNillableState(v *domain.JobState) *ExportJobUpd
 	return _u
 }
 
+// SetTerms sets the "terms" field.
+func (_u *ExportJobUpdateOne) SetTerms(v domain.Terms) *ExportJobUpdateOne {
+	_u.mutation.SetTerms(v)
+	return _u
+}
+
+// SetNillableTerms sets the "terms" field if the given value is not nil.
+func (_u *ExportJobUpdateOne) SetNillableTerms(v *domain.Terms) *ExportJobUpdateOne {
+	if v != nil {
+		_u.SetTerms(*v)
+	}
+	return _u
+}
+
+// ClearTerms clears the value of the "terms" field.
+func (_u *ExportJobUpdateOne) ClearTerms() *ExportJobUpdateOne {
+	_u.mutation.ClearTerms()
+	return _u
+}
+
 // SetWeight sets the "weight" field.
 func (_u *ExportJobUpdateOne) SetWeight(v int) *ExportJobUpdateOne {
 	_u.mutation.ResetWeight()
@@ -1224,11 +1265,6 @@ func (_u *ExportJobUpdateOne) check() error {
 			return &ValidationError{Name: "fhir_version", err: fmt.Errorf(`ent: validator failed for field "ExportJob.fhir_version": %w`, err)}
 		}
 	}
-	if v, ok := _u.mutation.State(); ok {
-		if err := exportjob.StateValidator(v); err != nil {
-			return &ValidationError{Name: "state", err: fmt.Errorf(`ent: validator failed for field "ExportJob.state": %w`, err)}
-		}
-	}
 	return nil
 }
 
@@ -1308,7 +1344,13 @@ func (_u *ExportJobUpdateOne) sqlSave(ctx context.Context) (_node *ExportJob, er
 		_spec.ClearField(exportjob.FieldUntil, field.TypeTime)
 	}
 	if value, ok := _u.mutation.State(); ok {
-		_spec.SetField(exportjob.FieldState, field.TypeEnum, value)
+		_spec.SetField(exportjob.FieldState, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Terms(); ok {
+		_spec.SetField(exportjob.FieldTerms, field.TypeJSON, value)
+	}
+	if _u.mutation.TermsCleared() {
+		_spec.ClearField(exportjob.FieldTerms, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.Weight(); ok {
 		_spec.SetField(exportjob.FieldWeight, field.TypeInt, value)

@@ -8908,6 +8908,7 @@ type ExportJobMutation struct {
 	since                 *time.Time
 	until                 *time.Time
 	state                 *domain.JobState
+	terms                 *domain.Terms
 	weight                *int
 	addweight             *int
 	trace                 *string
@@ -9418,6 +9419,55 @@ func (m *ExportJobMutation) OldState(ctx context.Context) (v domain.JobState, er
 // ResetState resets all changes to the "state" field.
 func (m *ExportJobMutation) ResetState() {
 	m.state = nil
+}
+
+// SetTerms sets the "terms" field.
+func (m *ExportJobMutation) SetTerms(d domain.Terms) {
+	m.terms = &d
+}
+
+// Terms returns the value of the "terms" field in the mutation.
+func (m *ExportJobMutation) Terms() (r domain.Terms, exists bool) {
+	v := m.terms
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTerms returns the old "terms" field's value of the ExportJob entity.
+// If the ExportJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExportJobMutation) OldTerms(ctx context.Context) (v domain.Terms, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTerms is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTerms requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTerms: %w", err)
+	}
+	return oldValue.Terms, nil
+}
+
+// ClearTerms clears the value of the "terms" field.
+func (m *ExportJobMutation) ClearTerms() {
+	m.terms = nil
+	m.clearedFields[exportjob.FieldTerms] = struct{}{}
+}
+
+// TermsCleared returns if the "terms" field was cleared in this mutation.
+func (m *ExportJobMutation) TermsCleared() bool {
+	_, ok := m.clearedFields[exportjob.FieldTerms]
+	return ok
+}
+
+// ResetTerms resets all changes to the "terms" field.
+func (m *ExportJobMutation) ResetTerms() {
+	m.terms = nil
+	delete(m.clearedFields, exportjob.FieldTerms)
 }
 
 // SetWeight sets the "weight" field.
@@ -10078,7 +10128,7 @@ func (m *ExportJobMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ExportJobMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 20)
 	if m.sponsor != nil {
 		fields = append(fields, exportjob.FieldSponsor)
 	}
@@ -10105,6 +10155,9 @@ func (m *ExportJobMutation) Fields() []string {
 	}
 	if m.state != nil {
 		fields = append(fields, exportjob.FieldState)
+	}
+	if m.terms != nil {
+		fields = append(fields, exportjob.FieldTerms)
 	}
 	if m.weight != nil {
 		fields = append(fields, exportjob.FieldWeight)
@@ -10162,6 +10215,8 @@ func (m *ExportJobMutation) Field(name string) (ent.Value, bool) {
 		return m.Until()
 	case exportjob.FieldState:
 		return m.State()
+	case exportjob.FieldTerms:
+		return m.Terms()
 	case exportjob.FieldWeight:
 		return m.Weight()
 	case exportjob.FieldTrace:
@@ -10209,6 +10264,8 @@ func (m *ExportJobMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldUntil(ctx)
 	case exportjob.FieldState:
 		return m.OldState(ctx)
+	case exportjob.FieldTerms:
+		return m.OldTerms(ctx)
 	case exportjob.FieldWeight:
 		return m.OldWeight(ctx)
 	case exportjob.FieldTrace:
@@ -10300,6 +10357,13 @@ func (m *ExportJobMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetState(v)
+		return nil
+	case exportjob.FieldTerms:
+		v, ok := value.(domain.Terms)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTerms(v)
 		return nil
 	case exportjob.FieldWeight:
 		v, ok := value.(int)
@@ -10422,6 +10486,9 @@ func (m *ExportJobMutation) ClearedFields() []string {
 	if m.FieldCleared(exportjob.FieldUntil) {
 		fields = append(fields, exportjob.FieldUntil)
 	}
+	if m.FieldCleared(exportjob.FieldTerms) {
+		fields = append(fields, exportjob.FieldTerms)
+	}
 	if m.FieldCleared(exportjob.FieldStartedAt) {
 		fields = append(fields, exportjob.FieldStartedAt)
 	}
@@ -10453,6 +10520,9 @@ func (m *ExportJobMutation) ClearField(name string) error {
 		return nil
 	case exportjob.FieldUntil:
 		m.ClearUntil()
+		return nil
+	case exportjob.FieldTerms:
+		m.ClearTerms()
 		return nil
 	case exportjob.FieldStartedAt:
 		m.ClearStartedAt()
@@ -10500,6 +10570,9 @@ func (m *ExportJobMutation) ResetField(name string) error {
 		return nil
 	case exportjob.FieldState:
 		m.ResetState()
+		return nil
+	case exportjob.FieldTerms:
+		m.ResetTerms()
 		return nil
 	case exportjob.FieldWeight:
 		m.ResetWeight()

@@ -91,11 +91,11 @@ func init() {
 	exportjobFields := schema.ExportJob{}.Fields()
 	_ = exportjobFields
 	// exportjobDescWeight is the schema descriptor for weight field.
-	exportjobDescWeight := exportjobFields[10].Descriptor()
+	exportjobDescWeight := exportjobFields[11].Descriptor()
 	// exportjob.DefaultWeight holds the default value on creation for the weight field.
 	exportjob.DefaultWeight = exportjobDescWeight.Default.(int)
 	// exportjobDescTrace is the schema descriptor for trace field.
-	exportjobDescTrace := exportjobFields[11].Descriptor()
+	exportjobDescTrace := exportjobFields[12].Descriptor()
 	// exportjob.DefaultTrace holds the default value on creation for the trace field.
 	exportjob.DefaultTrace = exportjobDescTrace.Default.(string)
 	partitionFields := schema.Partition{}.Fields()

@@ -22,7 +22,7 @@ import (
 // jobs implements ports.Jobs and ports.JobList.
 type jobs struct{ unit }
 
-var activeStates = []domain.JobState{domain.Submitted, domain.InProgress}
+var activeStates = stored(domain.Submitted, domain.InProgress)
 
 func (s jobs) Add(ctx context.Context, j *domain.ExportJob) error {
 	state := j.State()
@@ -84,7 +84,7 @@ const listed = 100
 func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, error) {
 	query := s.ExportJob.Query()
 	if len(q.States) > 0 {
-		query.Where(exportjob.StateIn(q.States...))
+		query.Where(exportjob.StateIn(stored(q.States...)...))
 	}
 	if q.Sponsor != "" {
 		query.Where(exportjob.Sponsor(q.Sponsor))
@@ -116,7 +116,7 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 }
 
 // endedStates are those of jobs that nobody can fetch anything of any more.
-var endedStates = []domain.JobState{domain.Failed, domain.Cancelled, domain.Lapsed}
+var endedStates = stored(domain.Failed, domain.Cancelled, domain.Lapsed)
 
 // Prune goes by the index of states and creation: what ended before some time
 // was created before it too.

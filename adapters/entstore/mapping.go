@@ -39,8 +39,9 @@ func jobFromRow(r *ent.ExportJob) *domain.ExportJob {
 		Window:    domain.Window{Since: orZero(r.Since), Until: orZero(r.Until)},
 		Weight:    r.Weight,
 		Trace:     r.Trace,
+		Terms:     r.Terms,
 
-		State:           r.State,
+		State:           stateFromRow(r.State),
 		CreatedAt:       r.CreatedAt.UTC(),
 		StartedAt:       orZero(r.StartedAt),
 		CompletedAt:     orZero(r.CompletedAt),
@@ -50,6 +51,28 @@ func jobFromRow(r *ent.ExportJob) *domain.ExportJob {
 		Accounts:        r.Accounts,
 		Failure:         r.Failure,
 	})
+}
+
+// withTerms stands behind the state of a job that has terms. A program from
+// before there were any finds no job in such a state, and so leaves alone
+// what it would do wrongly. Terms that this program does not know get a mark
+// of their own, for the same reason.
+const withTerms = "/2"
+
+func stateToRow(s domain.ExportJobState) domain.JobState {
+	if s.Terms.IsZero() {
+		return s.State
+	}
+	return s.State + withTerms
+}
+
+func stateFromRow(s domain.JobState) domain.JobState {
+	return domain.JobState(strings.TrimSuffix(string(s), withTerms))
+}
+
+// stored returns the states as they may be kept.
+func stored(states ...domain.JobState) []domain.JobState {
+	return append(states[:len(states):len(states)], all(states, func(s domain.JobState) domain.JobState { return s + withTerms })...)
 }
 
 // jobToRow sets every column of a job.
@@ -62,7 +85,12 @@ func jobToRow(m *ent.ExportJobMutation, s domain.ExportJobState) {
 	m.SetRequest(s.Request)
 	m.SetWeight(s.Weight)
 	m.SetTrace(s.Trace)
-	m.SetState(s.State)
+	m.SetState(stateToRow(s))
+	if s.Terms.IsZero() {
+		m.ClearTerms()
+	} else {
+		m.SetTerms(s.Terms)
+	}
 	m.SetCreatedAt(kept(s.CreatedAt))
 	m.SetPlans(s.Plans)
 	m.SetAccounts(s.Accounts)

@@ -74,7 +74,7 @@ func (s partitions) waiting() predicate.Partition {
 
 func (s partitions) Shares(ctx context.Context) ([]domain.Share, error) {
 	rows, err := s.ExportJob.Query().
-		Where(exportjob.StateEQ(domain.InProgress), func(j *sql.Selector) {
+		Where(exportjob.StateIn(stored(domain.InProgress)...), func(j *sql.Selector) {
 			p := sql.Dialect(j.Dialect()).Select().From(sql.Table(partition.Table).As("of_job"))
 			p.Select(p.C(partition.FieldID)).Where(sql.ColumnsEQ(p.C(partition.FieldJobID), j.C(exportjob.FieldID)))
 			s.waiting()(p)
@@ -135,7 +135,7 @@ func (s partitions) Backlog(ctx context.Context) (domain.Backlog, error) {
 	} else if !ent.IsNotFound(err) {
 		return b, err
 	}
-	unplanned, err := s.ExportJob.Query().Where(exportjob.StateEQ(domain.Submitted)).Order(ent.Asc(exportjob.FieldCreatedAt)).First(ctx)
+	unplanned, err := s.ExportJob.Query().Where(exportjob.StateIn(stored(domain.Submitted)...)).Order(ent.Asc(exportjob.FieldCreatedAt)).First(ctx)
 	if err == nil {
 		b.Oldest = max(b.Oldest, time.UnixMilli(now).Sub(unplanned.CreatedAt))
 	} else if !ent.IsNotFound(err) {

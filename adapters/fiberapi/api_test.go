@@ -300,10 +300,10 @@ func TestNoSuchRoute(t *testing.T) {
 func TestWrongMethod(t *testing.T) {
 	w := newWorld(t)
 	for _, tt := range []struct{ method, path, allow string }{
-		{"POST", "/Patient/$export", "GET"},
-		{"POST", "/Group/S0000/$export", "GET"},
-		{"POST", "/$export", "GET"},
-		{"HEAD", "/$export", "GET"},
+		{"PUT", "/Patient/$export", "GET, POST"},
+		{"DELETE", "/Group/S0000/$export", "GET, POST"},
+		{"HEAD", "/$export", "GET, POST"},
+		{"POST", "/metadata", "GET, HEAD"},
 		{"PUT", "/Job/" + string(job) + "/$status", "GET, DELETE"},
 		{"DELETE", "/Job/" + string(job) + "/file/" + fileName, "GET, HEAD"},
 		{"PATCH", "/metadata", "GET, HEAD"},

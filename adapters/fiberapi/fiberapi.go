@@ -147,6 +147,7 @@ func (a *api) route(r fiber.Router, v domain.FHIRVersion) {
 
 	for _, o := range operations {
 		get(o.path, a.authenticated(a.kickOff(v)))
+		r.Add(fiber.MethodPost, o.path, a.authenticated(a.kickOff(v)))
 	}
 	readable(r, "/Group", a.authenticated(a.groups(v)))
 	readable(r, "/Group/:contract", a.authenticated(a.group(v)))

@@ -19,14 +19,20 @@ type starter interface {
 	Start(ctx context.Context, cmd export.Start) (domain.JobID, error)
 }
 
-// kickOff answers the three $export requests: of a contract, of all of the
+// kickOff answers the three $export requests, by GET or by POST: of a contract, of all of the
 // sponsor's members, and of everything there is, which here is the same.
 func (a *api) kickOff(v domain.FHIRVersion) func(*fiber.Ctx, caller) error {
 	return func(c *fiber.Ctx, who caller) error {
-		asked, err := parseParameters(string(c.Request().URI().QueryString()))
+		prefer := preferencesOf(c)
+		all, err := a.given(c)
 		if err != nil {
 			return err
 		}
+		asked, err := readParameters(all, prefer.lenient)
+		if err != nil {
+			return err
+		}
+		asked.terms.SeparateStatus = prefer.separate
 		key, err := idempotencyKey(c)
 		if err != nil {
 			return err
@@ -41,13 +47,19 @@ func (a *api) kickOff(v domain.FHIRVersion) func(*fiber.Ctx, caller) error {
 		}
 		id, err := a.Export.Start(c.UserContext(), export.Start{
 			Client: who.client, From: who.from, Contract: contract(c), Version: v,
-			Request: a.requestURL(c), Window: asked.window, SinceLast: asked.sinceLast, Trace: trace, Key: key, Digest: same,
+			Request: a.requestURL(c), Window: asked.window, SinceLast: asked.sinceLast, Terms: asked.terms, Trace: trace, Key: key, Digest: same,
 		})
 		if err != nil {
 			return err
 		}
 		c.Set(fiber.HeaderContentLocation, a.statusURL(v, id))
+		if applied := prefer.applied(); applied != "" {
+			c.Set("Preference-Applied", applied)
+		}
 		c.Status(http.StatusAccepted)
+		if len(asked.terms.Ignored) > 0 {
+			return sendJSON(c, fhirJSON, ignoredToFHIR(asked.terms.Ignored))
+		}
 		return nil
 	}
 }

@@ -15,18 +15,26 @@ import (
 type asked struct {
 	window    domain.Window
 	sinceLast bool
+	terms     domain.Terms
 }
 
-// parameters are the ones that are understood. A reader gets all values that
-// were given under its name.
-var parameters = map[string]func(a *asked, values []string) error{
-	"_type":         readType,
-	"_outputFormat": readOutputFormat,
-	"_since":        func(a *asked, values []string) error { return readInstant("_since", values, &a.window.Since) },
-	"_until":        func(a *asked, values []string) error { return readInstant("_until", values, &a.window.Until) },
+// parameter is one that is understood. Its reader gets all values that were
+// given under its name, of the query and of the body.
+type parameter struct {
+	name string
+	read func(a *asked, name string, values []string) error
+}
+
+// parameters are the ones that are understood, in the order that refusals name
+// them in.
+var parameters = []parameter{
+	{"_type", readType},
+	{"_outputFormat", readOutputFormat},
+	{"_since", func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Since) }},
+	{"_until", func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Until) }},
 
 	// Ours: go on from the last export that was fetched whole.
-	"sinceLastExport": readSinceLast,
+	{"sinceLastExport", readSinceLast},
 }
 
 // refused are parameters of the standard that are not understood, beside all
@@ -34,34 +42,81 @@ var parameters = map[string]func(a *asked, values []string) error{
 // asked for.
 var refused = []string{"patient", "organizeOutputBy", "allowPartialManifests", "includeAssociatedData"}
 
-// parseParameters reads the query of a kick-off.
-func parseParameters(query string) (asked, error) {
+// given is a parameter as a client gave it.
+type given struct {
+	name   string
+	values []string
+	fault  error // why one of its values cannot be read, if it cannot
+}
+
+// readParameters reads what a kick-off asks for. What is wrong is refused; or
+// passed over and noted, when the client is lenient. What no standard knows is
+// always passed over and noted.
+func readParameters(all []given, lenient bool) (asked, error) {
 	var a asked
-	values := map[string][]string{}
-	var names []string // in the order they came
+	for _, g := range all {
+		next := a
+		err := g.into(&next)
+		switch fault, told := err.(*domain.Error); {
+		case err == nil:
+			a = next
+		case told && (lenient || fault.Code == domain.NotFound && !isStandard(g.name)):
+			a.terms.Ignored = append(a.terms.Ignored, domain.Ignored{Code: fault.Code, Text: fault.Message, Next: fault.Next})
+		case told && fault.Code == domain.NotFound:
+			fault.Code = domain.Invalid
+			return a, fault
+		default:
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// into reads the parameter. One that is not understood is not_found.
+func (g given) into(a *asked) error {
+	i := slices.IndexFunc(parameters, func(p parameter) bool { return p.name == g.name })
+	if i < 0 {
+		return unknownParameter(g.name)
+	}
+	if g.fault != nil {
+		return g.fault
+	}
+	return parameters[i].read(a, g.name, g.values)
+}
+
+// isStandard reports whether a name is, or looks like, one of FHIR's.
+func isStandard(name string) bool {
+	return strings.HasPrefix(name, "_") || slices.Contains(refused, name)
+}
+
+// parseQuery reads the query of a kick-off.
+func parseQuery(query string) (all []given, err error) {
 	for pair := range strings.SplitSeq(query, "&") {
 		if pair == "" {
 			continue
 		}
 		name, value, err := unescapePair(pair)
 		if err != nil {
-			return a, err
+			return nil, err
 		}
-		if _, seen := values[name]; !seen {
-			names = append(names, name)
-		}
-		values[name] = append(values[name], value)
+		all = add(all, name, value, nil)
 	}
-	for _, name := range names {
-		if read, ok := parameters[name]; ok {
-			if err := read(&a, values[name]); err != nil {
-				return a, err
-			}
-		} else if strings.HasPrefix(name, "_") || slices.Contains(refused, name) {
-			return a, unknownParameter(name)
-		}
+	return all, nil
+}
+
+// add adds one value of a parameter: what is given several times is one
+// parameter with several values.
+func add(all []given, name, value string, fault error) []given {
+	i := slices.IndexFunc(all, func(g given) bool { return g.name == name })
+	if i < 0 {
+		i = len(all)
+		all = append(all, given{name: name})
 	}
-	return a, nil
+	all[i].values = append(all[i].values, value)
+	if all[i].fault == nil {
+		all[i].fault = fault
+	}
+	return all
 }
 
 func unescapePair(pair string) (name, value string, err error) {
@@ -78,40 +133,62 @@ func unescapePair(pair string) (name, value string, err error) {
 
 func unknownParameter(name string) error {
 	if known, value, ok := strings.Cut(name, "="); ok {
-		return invalid("The query has a parameter that is called %s, since its = was written as %%3D.", quoted(name)).
+		return domain.Errorf(domain.NotFound, "The query has a parameter that is called %s, since its = was written as %%3D.", quoted(name)).
 			WithNext(fmt.Sprintf("Write %s=%s, with the = as it is.", clip(known), url.QueryEscape(clip(value))))
 	}
-	return invalid("The parameter %s is not supported.", quoted(name)).
-		WithNext("Leave it out. The parameters _type, _outputFormat, _since, _until and sinceLastExport are supported.")
+	return domain.Errorf(domain.NotFound, "The parameter %s is not supported.", quoted(name)).
+		WithNext("Leave it out. The parameters " + supported() + " are supported.")
 }
 
-func readType(_ *asked, values []string) error {
-	for _, list := range values {
-		for t := range strings.SplitSeq(list, ",") {
-			if t = strings.TrimSpace(t); t != "ExplanationOfBenefit" {
-				return invalid("The _type %s is not supported.", quoted(t)).
-					WithNext("Leave _type out, or write _type=ExplanationOfBenefit: that is the one type there is.")
-			}
+// supported lists the names of the parameters for people.
+func supported() string {
+	names := make([]string, len(parameters))
+	for i, p := range parameters {
+		names[i] = p.name
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// listed returns the values of a parameter that may have several: repeated, or
+// separated by commas.
+func listed(values []string) (all []string) {
+	for _, v := range values {
+		for one := range strings.SplitSeq(v, ",") {
+			all = append(all, strings.TrimSpace(one))
+		}
+	}
+	return all
+}
+
+func readType(_ *asked, _ string, values []string) error {
+	for _, t := range listed(values) {
+		if t != "ExplanationOfBenefit" {
+			return invalid("The _type %s is not supported.", quoted(t)).
+				WithNext("Leave _type out, or write _type=ExplanationOfBenefit: that is the one type there is.")
 		}
 	}
 	return nil
 }
 
-func readSinceLast(a *asked, values []string) (err error) {
-	v, err := single("sinceLastExport", values)
+func readSinceLast(a *asked, name string, values []string) error {
+	return readBool(name, values, &a.sinceLast)
+}
+
+func readBool(name string, values []string, into *bool) error {
+	v, err := single(name, values)
 	if err != nil {
 		return err
 	}
-	if a.sinceLast = v == "true"; !a.sinceLast && v != "false" {
-		return invalid("The value of sinceLastExport is neither true nor false: %s.", quoted(v)).WithNext("Write sinceLastExport=true, or leave it out.")
+	if *into = v == "true"; !*into && v != "false" {
+		return invalid("The value of %s is neither true nor false: %s.", name, quoted(v)).WithNext("Write " + name + "=true, or leave it out.")
 	}
 	return nil
 }
 
 var outputFormats = []string{"application/fhir+ndjson", "application/ndjson", "ndjson"}
 
-func readOutputFormat(_ *asked, values []string) error {
-	v, err := single("_outputFormat", values)
+func readOutputFormat(_ *asked, name string, values []string) error {
+	v, err := single(name, values)
 	if err != nil {
 		return err
 	}

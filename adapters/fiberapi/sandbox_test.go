@@ -393,7 +393,7 @@ func TestTheTableOfTheAPI(t *testing.T) {
 					t.Error("no Retry-After")
 				}
 			case 405:
-				r.header(t, "Allow", "GET")
+				r.header(t, "Allow", "GET, POST")
 			}
 		})
 	}

@@ -33,19 +33,31 @@ func (a *api) status(c *fiber.Ctx, who caller) error {
 	case err != nil:
 		return err
 	case r.Failure != nil:
-		return send(c, http.StatusInternalServerError, failureToFHIR(*r.Failure))
+		return send(c, exportStatus(c, r, http.StatusInternalServerError), failureToFHIR(*r.Failure))
 	case r.Manifest != nil:
 		m, err := a.manifestToJSON(c.UserContext(), *r.Manifest)
 		if err != nil {
 			return err
 		}
+		exportStatus(c, r, http.StatusOK)
 		c.Set(fiber.HeaderExpires, r.Manifest.ExpiresAt.UTC().Format(http.TimeFormat))
 		return sendJSON(c, fiber.MIMEApplicationJSON, m)
 	}
 	c.Set("X-Progress", fmt.Sprintf("%d%% complete", r.Percent))
 	retryAfter(c, r.RetryAfter, time.Second)
-	c.Status(http.StatusAccepted)
+	c.Status(exportStatus(c, r, http.StatusAccepted))
 	return nil
+}
+
+// exportStatus returns the status of an answer that tells an export's own. For
+// a client that prefers them apart, the answer's is 200 and the export's stands
+// in X-Export-Status.
+func exportStatus(c *fiber.Ctx, r status.Result, code int) int {
+	if !r.Separate {
+		return code
+	}
+	c.Set("X-Export-Status", fmt.Sprintf("%d %s", code, http.StatusText(code)))
+	return http.StatusOK
 }
 
 func (a *api) cancel(c *fiber.Ctx, who caller) error {

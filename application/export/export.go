@@ -34,6 +34,7 @@ type Start struct {
 	Version  domain.FHIRVersion
 	Request  string // the URL as it came
 	Window   domain.Window
+	Terms    domain.Terms
 	Trace    string // of the request, for what is told of the job's work
 
 	// SinceLast takes the place of _since: what came after the sponsor's last
@@ -161,7 +162,7 @@ func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start, id domain.
 	}
 	return domain.NewExportJob(domain.ExportJobState{
 		ID: id, Sponsor: cmd.Client.Sponsor, Client: cmd.Client.ID, Contracts: attested, Skipped: skipped,
-		Version: cmd.Version, Request: cmd.Request, Window: cmd.Window, Weight: u.weight(attested), Trace: cmd.Trace, CreatedAt: now,
+		Version: cmd.Version, Request: cmd.Request, Window: cmd.Window, Terms: cmd.Terms, Weight: u.weight(attested), Trace: cmd.Trace, CreatedAt: now,
 	}), nil
 }
 

@@ -3,6 +3,8 @@ package produce
 import (
 	"encoding/json"
 	"fmt"
+
+	"cms.gov/ab2d/domain"
 )
 
 // outcomes returns the lines that the member has in the error file: one when
@@ -22,6 +24,16 @@ func (f *fetched) outcomes() [][]byte {
 	return lines
 }
 
+// ignoredOutcome tells of a parameter that was passed over.
+func ignoredOutcome(i domain.Ignored) []byte {
+	code := "invalid"
+	if i.Code == domain.NotFound {
+		code = "not-supported"
+	}
+	return outcomeLine(map[string]any{"severity": "information", "code": code,
+		"details": map[string]any{"text": "Ignored: " + i.Text}, "diagnostics": i.Next})
+}
+
 // outcome is one OperationOutcome, which is the same in STU3 and R4.
 func (f *fetched) outcome(code, text, next string) []byte {
 	type extension struct {
@@ -34,11 +46,12 @@ func (f *fetched) outcome(code, text, next string) []byte {
 		about = append(about, extension{URL: mbiExtension,
 			ValueID: map[string]any{"system": "http://hl7.org/fhir/sid/us-mbi", "value": string(f.IDs.Current)}})
 	}
-	line, err := json.Marshal(map[string]any{
-		"resourceType": "OperationOutcome",
-		"issue": []any{map[string]any{"severity": "error", "code": code, "extension": about,
-			"details": map[string]any{"text": text}, "diagnostics": next}},
-	})
+	return outcomeLine(map[string]any{"severity": "error", "code": code, "extension": about,
+		"details": map[string]any{"text": text}, "diagnostics": next})
+}
+
+func outcomeLine(issue map[string]any) []byte {
+	line, err := json.Marshal(map[string]any{"resourceType": "OperationOutcome", "issue": []any{issue}})
 	if err != nil {
 		panic(err) // nothing in it that could not be written
 	}

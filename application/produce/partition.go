@@ -33,6 +33,13 @@ func (u *UseCase) writePartition(ctx context.Context, job domain.ExportJobState,
 	defer data.abort()
 	defer faults.abort()
 	result := domain.PartitionResult{Excluded: map[string]int{}}
+	if l.Partition.ID.Seq == 1 { // what concerns the whole job comes with its first partition
+		for _, i := range job.Terms.Ignored {
+			if err := faults.write(ctx, ignoredOutcome(i)); err != nil {
+				return result, err
+			}
+		}
+	}
 	for f, err := range u.fetchAll(ctx, job, l, members) {
 		if err != nil {
 			return result, err

@@ -25,6 +25,8 @@ type Result struct {
 
 	Manifest *domain.Manifest // when complete
 	Failure  *domain.Failure  // when failed
+
+	Separate bool // the client prefers the status of the export apart from that of the answer
 }
 
 const (
@@ -58,9 +60,10 @@ func look(ctx context.Context, tx ports.Tx, client domain.Client, id domain.JobI
 	if err != nil {
 		return Result{}, err
 	}
+	separate := job.State().Terms.SeparateStatus
 	switch s := job.State(); {
 	case s.State == domain.Failed:
-		return Result{Failure: &s.Failure}, nil
+		return Result{Failure: &s.Failure, Separate: separate}, nil
 	case !s.State.Active():
 		if err := job.CheckReadable(now); err != nil {
 			return Result{}, err
@@ -70,7 +73,7 @@ func look(ctx context.Context, tx ports.Tx, client domain.Client, id domain.JobI
 			return Result{}, err
 		}
 		m := domain.NewManifest(job, files)
-		return Result{Manifest: &m}, nil
+		return Result{Manifest: &m, Separate: separate}, nil
 	}
 	if err := checkPace(ctx, tx, client.ID, id, now); err != nil {
 		return Result{}, err
@@ -83,7 +86,7 @@ func look(ctx context.Context, tx ports.Tx, client domain.Client, id domain.JobI
 	if since.IsZero() {
 		since = job.State().CreatedAt
 	}
-	return Result{Running: true, Percent: p.Percent(), RetryAfter: wait(p, now.Sub(since))}, nil
+	return Result{Running: true, Percent: p.Percent(), RetryAfter: wait(p, now.Sub(since)), Separate: separate}, nil
 }
 
 // Job returns the job if the client may use it. Another sponsor's job is not

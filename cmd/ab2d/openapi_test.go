@@ -83,10 +83,16 @@ func (d *described) as(contract string) *described {
 // send sends a request and returns the answer with its body read.
 func (d *described) send(method, address string, header ...string) (*http.Response, string) {
 	d.t.Helper()
+	return d.sendBody(method, address, "", header...)
+}
+
+// sendBody is send with a body.
+func (d *described) sendBody(method, address, content string, header ...string) (*http.Response, string) {
+	d.t.Helper()
 	if !strings.HasPrefix(address, "http") {
 		address = d.base + address
 	}
-	req, err := http.NewRequestWithContext(patience(d.t), method, address, nil)
+	req, err := http.NewRequestWithContext(patience(d.t), method, address, strings.NewReader(content))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -287,7 +293,24 @@ func provokeParameters(d *described, c *truth.Checker, base string) {
 				d.t.Errorf("this test has no value for %s", name)
 			}
 		}
-		own.want(400, "GET", base+path+"?_since=yesterday")
+		for _, method := range []string{"GET", "POST"} {
+			own.want(400, method, base+path+"?_since=yesterday")
+		}
+		const json = "application/fhir+json"
+		res, body := own.sendBody("POST", base+path, `{"resourceType":"Parameters","parameter":[{"name":"_since","valueInstant":"2026-09-01T00:00:00Z"}]}`,
+			"Content-Type", json, "Prefer", "respond-async, handling=lenient")
+		if res.StatusCode != http.StatusAccepted {
+			d.t.Errorf("a POST with parameters answered %d: %s", res.StatusCode, body)
+		}
+		own.want(202, "DELETE", res.Header.Get("Content-Location"))
+		res, body = own.sendBody("POST", base+path, `{"resourceType":"Parameters","parameter":[{"name":"color","valueString":"blue"}]}`, "Content-Type", json)
+		if res.StatusCode != http.StatusAccepted || !strings.Contains(body, "color") {
+			d.t.Errorf("a parameter that no standard knows was answered %d: %s", res.StatusCode, body)
+		}
+		own.want(202, "DELETE", res.Header.Get("Content-Location"))
+		if res, body := own.sendBody("POST", base+path, "<x/>", "Content-Type", "application/xml"); res.StatusCode != http.StatusUnsupportedMediaType {
+			d.t.Errorf("a POST of XML answered %d: %s", res.StatusCode, body)
+		}
 		own.want(405, "PUT", base+path)
 	}
 }
@@ -315,6 +338,7 @@ func provokeJobs(d *described, base string) {
 	}
 	for _, other := range []string{"/Patient/$export", "/$export", "/Group/S0001/$export?_type=ExplanationOfBenefit"} {
 		own.want(422, "GET", base+other, "Idempotency-Key", base)
+		own.want(422, "POST", base+other, "Idempotency-Key", base)
 	}
 	for _, query := range []string{"", "?_status=submitted,in_progress", "?_count=1", "?_format=json"} {
 		own.want(200, "GET", base+"/Job"+query, "Prefer", "handling=lenient")
@@ -357,11 +381,13 @@ func provokeExport(d *described, base string) {
 
 	for _, path := range []string{"/Group/S0030/$export", "/Patient/$export", "/$export"} {
 		d.want(401, "GET", base+path)
+		d.want(401, "POST", base+path)
 		var running []string
 		for range 3 {
 			running = append(running, large.started(base+path))
 		}
 		full := large.want(429, "GET", base+path)
+		large.want(429, "POST", base+path)
 		for _, r := range running {
 			if !strings.Contains(full.Header.Get("Content-Location"), r) {
 				d.t.Errorf("a full queue names %s", full.Header.Get("Content-Location"))
@@ -387,7 +413,8 @@ func provokeStrangers(d *described) {
 	off := d.as("S0002")
 	d.change("UPDATE api_clients SET enabled = false WHERE id = ?", sponsorOf(d.t, "S0002").Client)
 	job := base + "/Job/0b5f8f3e-8d3c-4f0e-9a61-3f0f1d2c4b5a"
-	for _, r := range []string{"GET /Group/S0002/$export", "GET /Patient/$export", "GET /$export", "GET /Group", "GET /Group/S0002", "GET /Job"} {
+	for _, r := range []string{"GET /Group/S0002/$export", "GET /Patient/$export", "GET /$export",
+		"POST /Group/S0002/$export", "POST /Patient/$export", "POST /$export", "GET /Group", "GET /Group/S0002", "GET /Job"} {
 		method, path, _ := strings.Cut(r, " ")
 		off.want(403, method, base+path)
 	}
@@ -413,6 +440,7 @@ func provokeMaintenance(d *described) {
 	own := d.as("S0000")
 	for _, path := range []string{"/Group/S0000/$export", "/Patient/$export", "/$export"} {
 		own.want(503, "GET", "/api/v1/fhir"+path)
+		own.want(503, "POST", "/api/v1/fhir"+path)
 	}
 }
 

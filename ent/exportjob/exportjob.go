@@ -33,6 +33,8 @@ const (
 	FieldUntil = "until"
 	// FieldState holds the string denoting the state field in the database.
 	FieldState = "state"
+	// FieldTerms holds the string denoting the terms field in the database.
+	FieldTerms = "terms"
 	// FieldWeight holds the string denoting the weight field in the database.
 	FieldWeight = "weight"
 	// FieldTrace holds the string denoting the trace field in the database.
@@ -96,6 +98,7 @@ var Columns = []string{
 	FieldSince,
 	FieldUntil,
 	FieldState,
+	FieldTerms,
 	FieldWeight,
 	FieldTrace,
 	FieldCreatedAt,
@@ -132,16 +135,6 @@ func FhirVersionValidator(fv domain.FHIRVersion) error {
 		return nil
 	default:
 		return fmt.Errorf("exportjob: invalid enum value for fhir_version field: %q", fv)
-	}
-}
-
-// StateValidator is a validator for the "state" field enum values. It is called by the builders before save.
-func StateValidator(s domain.JobState) error {
-	switch s {
-	case "submitted", "in_progress", "successful", "failed", "cancelled", "expired":
-		return nil
-	default:
-		return fmt.Errorf("exportjob: invalid enum value for state field: %q", s)
 	}
 }
 

@@ -83,6 +83,12 @@ func Until(v time.Time) predicate.ExportJob {
 	return predicate.ExportJob(sql.FieldEQ(FieldUntil, v))
 }
 
+// State applies equality check predicate on the "state" field. It's identical to StateEQ.
+func State(v domain.JobState) predicate.ExportJob {
+	vc := string(v)
+	return predicate.ExportJob(sql.FieldEQ(FieldState, vc))
+}
+
 // Weight applies equality check predicate on the "weight" field. It's identical to WeightEQ.
 func Weight(v int) predicate.ExportJob {
 	return predicate.ExportJob(sql.FieldEQ(FieldWeight, v))
@@ -483,13 +489,13 @@ func UntilNotNil() predicate.ExportJob {
 
 // StateEQ applies the EQ predicate on the "state" field.
 func StateEQ(v domain.JobState) predicate.ExportJob {
-	vc := v
+	vc := string(v)
 	return predicate.ExportJob(sql.FieldEQ(FieldState, vc))
 }
 
 // StateNEQ applies the NEQ predicate on the "state" field.
 func StateNEQ(v domain.JobState) predicate.ExportJob {
-	vc := v
+	vc := string(v)
 	return predicate.ExportJob(sql.FieldNEQ(FieldState, vc))
 }
 
@@ -497,7 +503,7 @@ func StateNEQ(v domain.JobState) predicate.ExportJob {
 func StateIn(vs ...domain.JobState) predicate.ExportJob {
 	v := make([]any, len(vs))
 	for i := range v {
-		v[i] = vs[i]
+		v[i] = string(vs[i])
 	}
 	return predicate.ExportJob(sql.FieldIn(FieldState, v...))
 }
@@ -506,9 +512,73 @@ func StateIn(vs ...domain.JobState) predicate.ExportJob {
 func StateNotIn(vs ...domain.JobState) predicate.ExportJob {
 	v := make([]any, len(vs))
 	for i := range v {
-		v[i] = vs[i]
+		v[i] = string(vs[i])
 	}
 	return predicate.ExportJob(sql.FieldNotIn(FieldState, v...))
+}
+
+// StateGT applies the GT predicate on the "state" field.
+func StateGT(v domain.JobState) predicate.ExportJob {
+	vc := string(v)
+	return predicate.ExportJob(sql.FieldGT(FieldState, vc))
+}
+
+// StateGTE applies the GTE predicate on the "state" field.
+func StateGTE(v domain.JobState) predicate.ExportJob {
+	vc := string(v)
+	return predicate.ExportJob(sql.FieldGTE(FieldState, vc))
+}
+
+// StateLT applies the LT predicate on the "state" field.
+func StateLT(v domain.JobState) predicate.ExportJob {
+	vc := string(v)
+	return predicate.ExportJob(sql.FieldLT(FieldState, vc))
+}
+
+// StateLTE applies the LTE predicate on the "state" field.
+func StateLTE(v domain.JobState) predicate.ExportJob {
+	vc := string(v)
+	return predicate.ExportJob(sql.FieldLTE(FieldState, vc))
+}
+
+// StateContains applies the Contains predicate on the "state" field.
+func StateContains(v domain.JobState) predicate.ExportJob {
+	vc := string(v)
+	return predicate.ExportJob(sql.FieldContains(FieldState, vc))
+}
+
+// StateHasPrefix applies the HasPrefix predicate on the "state" field.
+func StateHasPrefix(v domain.JobState) predicate.ExportJob {
+	vc := string(v)
+	return predicate.ExportJob(sql.FieldHasPrefix(FieldState, vc))
+}
+
+// StateHasSuffix applies the HasSuffix predicate on the "state" field.
+func StateHasSuffix(v domain.JobState) predicate.ExportJob {
+	vc := string(v)
+	return predicate.ExportJob(sql.FieldHasSuffix(FieldState, vc))
+}
+
+// StateEqualFold applies the EqualFold predicate on the "state" field.
+func StateEqualFold(v domain.JobState) predicate.ExportJob {
+	vc := string(v)
+	return predicate.ExportJob(sql.FieldEqualFold(FieldState, vc))
+}
+
+// StateContainsFold applies the ContainsFold predicate on the "state" field.
+func StateContainsFold(v domain.JobState) predicate.ExportJob {
+	vc := string(v)
+	return predicate.ExportJob(sql.FieldContainsFold(FieldState, vc))
+}
+
+// TermsIsNil applies the IsNil predicate on the "terms" field.
+func TermsIsNil() predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldIsNull(FieldTerms))
+}
+
+// TermsNotNil applies the NotNil predicate on the "terms" field.
+func TermsNotNil() predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldNotNull(FieldTerms))
 }
 
 // WeightEQ applies the EQ predicate on the "weight" field.

@@ -295,7 +295,8 @@ var (
 		{Name: "request", Type: field.TypeString, Size: 2147483647},
 		{Name: "since", Type: field.TypeTime, Nullable: true},
 		{Name: "until", Type: field.TypeTime, Nullable: true},
-		{Name: "state", Type: field.TypeEnum, Enums: []string{"submitted", "in_progress", "successful", "failed", "cancelled", "expired"}},
+		{Name: "state", Type: field.TypeString},
+		{Name: "terms", Type: field.TypeJSON, Nullable: true},
 		{Name: "weight", Type: field.TypeInt, Default: 0},
 		{Name: "trace", Type: field.TypeString, Default: ""},
 		{Name: "created_at", Type: field.TypeTime},
@@ -316,22 +317,22 @@ var (
 			{
 				Name:    "exportjob_state_created_at",
 				Unique:  false,
-				Columns: []*schema.Column{ExportJobsColumns[9], ExportJobsColumns[12]},
+				Columns: []*schema.Column{ExportJobsColumns[9], ExportJobsColumns[13]},
 			},
 			{
 				Name:    "exportjob_sponsor_created_at",
 				Unique:  false,
-				Columns: []*schema.Column{ExportJobsColumns[1], ExportJobsColumns[12]},
+				Columns: []*schema.Column{ExportJobsColumns[1], ExportJobsColumns[13]},
 			},
 			{
 				Name:    "exportjob_created_at",
 				Unique:  false,
-				Columns: []*schema.Column{ExportJobsColumns[12]},
+				Columns: []*schema.Column{ExportJobsColumns[13]},
 			},
 			{
 				Name:    "exportjob_state_expires_at",
 				Unique:  false,
-				Columns: []*schema.Column{ExportJobsColumns[9], ExportJobsColumns[15]},
+				Columns: []*schema.Column{ExportJobsColumns[9], ExportJobsColumns[16]},
 			},
 		},
 	}

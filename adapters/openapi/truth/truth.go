@@ -74,7 +74,7 @@ func checks(strict bool) []config.Option {
 
 // byHTTP are the statuses that HTTP itself may answer with at any address. An
 // operation describes them in its default.
-var byHTTP = []int{http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge,
+var byHTTP = []int{http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
 	http.StatusRequestHeaderFieldsTooLarge, http.StatusInternalServerError, http.StatusNotImplemented}
 
 // Check returns what is wrong with an answer, or with the document. The body is
@@ -109,7 +109,8 @@ func (c *Checker) Check(req *http.Request, res *http.Response, body []byte) erro
 	var problems []*invalid.ValidationError
 	copied := *res
 	copied.Body = io.NopCloser(bytes.NewReader(body))
-	if req.Method == http.MethodHead { // whose Content-Type has no body to it
+	bare := res.StatusCode == http.StatusAccepted && len(body) == 0 // a body of 202 is there for who has something to say
+	if req.Method == http.MethodHead || bare {                      // whose Content-Type has no body to it
 		_, problems = responses.ValidateResponseHeaders(asked, res, described.Headers, route.Path, strconv.Itoa(res.StatusCode), checks(true)...)
 	} else {
 		_, problems = v.GetResponseBodyValidator().ValidateResponseBodyWithPathItem(asked, &copied, route.PathItem, route.Path)

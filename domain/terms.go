@@ -1,0 +1,27 @@
+package domain
+
+import "reflect"
+
+// Terms are what a kick-off asked for beside its window of time. The zero Terms
+// ask for every claim of every enrollee, in files as the site cuts them.
+//
+// They are kept with the job as JSON: a field may be added, and none may change
+// its name or meaning. A program that does not know a field would do the job
+// wrongly, so stores keep jobs with terms out of the sight of programs from
+// before there were any.
+type Terms struct {
+	SeparateStatus bool      `json:"separateStatus,omitempty"` // the status of the export stands apart from that of the answer which tells it
+	Ignored        []Ignored `json:"ignored,omitempty"`        // what was asked for and is not done, for the sponsor to be told
+}
+
+// IsZero reports whether nothing was asked for.
+func (t Terms) IsZero() bool { return reflect.ValueOf(t).IsZero() }
+
+// Ignored is a parameter of a kick-off that was passed over, since the client
+// said that this is what it wants rather than a refusal, or since no standard
+// knows it.
+type Ignored struct {
+	Code Code   `json:"code"` // Invalid for a value that is wrong, NotFound for a parameter that there is not
+	Text string `json:"text"` // what was wrong
+	Next string `json:"next"` // what to do about it
+}
