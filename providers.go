@@ -180,7 +180,7 @@ func provideBFD(cfg *config.Config, log *slog.Logger) (*bfd.Source, error) {
 	if cfg.Claims != config.BFD {
 		return nil, nil
 	}
-	return bfd.New(bfd.Settings{URL: cfg.BFDURL, PageClaims: cfg.BFDPage, Connections: cfg.BFDConnections, Timeout: cfg.BFDTimeout, Renew: cfg.BFDRenew,
+	return bfd.New(bfd.Settings{URL: cfg.BFDURL, PageClaims: cfg.BFDPage, Connections: cfg.BFDConnections, Fixed: cfg.BFDFixed, Timeout: cfg.BFDTimeout, Renew: cfg.BFDRenew,
 		Probe: domain.PatientID(cfg.BFDProbe), Log: log,
 		Credentials: bfd.Credentials{CA: cfg.BFDCA, Cert: cfg.BFDCert, Key: cfg.BFDKey, Keystore: cfg.BFDKeystore, KeystorePassword: cfg.BFDKeystorePassword}})
 }
@@ -430,14 +430,26 @@ func provideQueueFactory(cfg *config.Config) (entstore.QueueFactory, error) {
 // provideWorker returns no worker for a process that does no jobs. A job waits
 // for nobody, so a stopping worker gets half the drain to end its partitions,
 // and what it cannot end is given back.
-func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseCase, log *slog.Logger, _ *telemetry.Telemetry) (host.Worker, error) {
+func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseCase, upstream *bfd.Source, log *slog.Logger, _ *telemetry.Telemetry) (host.Worker, error) {
 	if !cfg.HasRole(config.Worker) {
 		return nil, nil
 	}
 	if err := telemetry.Backlog(store, log); err != nil {
 		return nil, err
 	}
-	return riverjobs.NewWorker(cfg.DatabaseURL, store.DB(), telemetry.NewTasks(jobs),
+	tasks := telemetry.NewTasks(jobs)
+	if upstream != nil {
+		if err := telemetry.Upstream(func() telemetry.UpstreamState {
+			now := upstream.Stats()
+			return telemetry.UpstreamState{Limit: now.Limit, InUse: now.InUse, Waiting: now.Waiting, Away: now.Away}
+		}); err != nil {
+			return nil, err
+		}
+		if cfg.BFDTotal > 0 {
+			tasks = telemetry.NewTasks(&sharedCalls{UseCase: jobs, store: store, source: upstream, total: cfg.BFDTotal, log: log})
+		}
+	}
+	return riverjobs.NewWorker(cfg.DatabaseURL, store.DB(), tasks,
 		riverjobs.Settings{Partitions: cfg.Workers, Plans: cfg.Plans, StopWithin: cfg.Drain / 2, Logger: log})
 }
 

@@ -207,7 +207,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Log:      logger,
 		Settings: produceSettings,
 	}
-	worker, err := provideWorker(cfg, store, produceUseCase, logger, telemetry)
+	worker, err := provideWorker(cfg, store, produceUseCase, bfdSource, logger, telemetry)
 	if err != nil {
 		cleanup6()
 		cleanup5()

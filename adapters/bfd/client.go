@@ -35,6 +35,7 @@ type Settings struct {
 // client makes calls.
 type client struct {
 	settings Settings
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 
 	mu        sync.Mutex
 	transport *http.Transport
@@ -51,7 +52,7 @@ const (
 )
 
 func newClient(s Settings) (*client, error) {
-	c := &client{settings: s}
+	c := &client{settings: s, dial: (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext}
 	var err error
 	if c.loaded, err = s.load(); err != nil {
 		return nil, fmt.Errorf("the certificates for BFD: %w", err)
@@ -65,7 +66,7 @@ func newClient(s Settings) (*client, error) {
 func (c *client) renew(now time.Time) {
 	old := c.transport
 	c.transport = &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		DialContext:         c.dial,
 		TLSClientConfig:     c.loaded.config.Clone(),
 		TLSHandshakeTimeout: 2 * dialTimeout,
 		MaxIdleConnsPerHost: max(c.settings.Connections, c.settings.Fixed),

@@ -32,6 +32,7 @@ type pace struct {
 	quiet    int           // windows since then
 	base     time.Duration // the latency of an idle server
 	learned  float64       // calls that it is learned from, before the first sign
+	settling bool          // the limit has just come down
 	looking  bool          // this window is for the base
 	resume   float64       // the limit after it
 	windows  int           // since the base was looked up
@@ -116,7 +117,8 @@ func (p *pace) decide() {
 		p.limit = p.within(p.limit * max(decrease, 1-bad))
 		return
 	}
-	if len(p.latencies) == 0 {
+	if len(p.latencies) == 0 || p.settling { // calls of before the last decrease are among these
+		p.settling = false
 		return
 	}
 	median, spread := middle(p.latencies)
@@ -138,8 +140,12 @@ func (p *pace) decide() {
 	bound := p.bound(spread)
 	switch {
 	case median > bound:
+		less := max(decrease, float64(bound)/float64(median))
+		if p.doubling { // half of it was not too much
+			less = max(0.5, float64(bound)/float64(median))
+		}
 		p.sign()
-		p.limit = p.within(p.limit * max(decrease, float64(bound)/float64(median)))
+		p.limit, p.settling = p.within(p.limit*less), true
 	case float64(p.busiest) < 0.8*p.limit: // nobody asks for more
 	case p.doubling:
 		p.limit = p.within(2 * p.limit)

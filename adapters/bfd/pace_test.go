@@ -7,7 +7,7 @@ import (
 
 // steady is an export long enough for the beginning not to count.
 func steady(capacity int, refuse, sigma float64) Simulation {
-	return Simulation{People: 100_000, Workers: 1, Connections: 400, Partitions: 4, Members: 500, Lookahead: 400, Latency: 500 * time.Millisecond,
+	return Simulation{People: 50_000, Workers: 1, Connections: 400, Partitions: 4, Members: 500, Lookahead: 400, Latency: 500 * time.Millisecond,
 		Sigma: sigma, Capacity: capacity, Refuse: refuse, Seed: 7}
 }
 
@@ -18,7 +18,7 @@ func best(s Simulation) (took time.Duration, calls int) {
 	if s.Capacity > 0 {
 		most = s.Capacity * 5 / 4 // beyond it only gets worse
 	}
-	for n := max(most/4, 4); n <= most; n += max(n/14, 1) {
+	for n := max(most/2, 4); n <= most; n += max(most/12, 1) {
 		s.Connections = n
 		if r := s.Run(); took == 0 || r.Took < took {
 			took, calls = r.Took, n

@@ -513,13 +513,9 @@ func (p *page) nest() (lines bool, err error) {
 			i++
 			switch meaning[c] {
 			case quote:
-				if i+8 <= len(buf) { // most strings are short
-					if m := quotes(binary.LittleEndian.Uint64(buf[i:])); m != 0 {
-						if at := i + bits.TrailingZeros64(m)/8; buf[at-1] != '\\' {
-							i = at + 1
-							continue
-						}
-					}
+				if at := endOfPlain(buf, i); at >= 0 {
+					i = at
+					continue
 				}
 				p.i = i
 				if err := p.text(); err != nil {
@@ -549,6 +545,28 @@ func (p *page) nest() (lines bool, err error) {
 			return lines, err
 		}
 	}
+}
+
+// endOfPlain returns where the string ends, after its quote, whose first byte is
+// buf[i], and -1 where that takes a closer look. Most strings are short.
+func endOfPlain(buf []byte, i int) int {
+	if i+16 > len(buf) {
+		return -1
+	}
+	at := i
+	if m := quotes(binary.LittleEndian.Uint64(buf[i:])); m != 0 {
+		at += bits.TrailingZeros64(m) / 8
+	} else if m := quotes(binary.LittleEndian.Uint64(buf[i+8:])); m != 0 {
+		at += 8 + bits.TrailingZeros64(m)/8
+	} else if n := bytes.IndexByte(buf[i+16:], '"'); n >= 0 {
+		at += 16 + n
+	} else {
+		return -1
+	}
+	if buf[at-1] == '\\' {
+		return -1
+	}
+	return at + 1
 }
 
 // text reads a string from after its opening quote to after its closing one.

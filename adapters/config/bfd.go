@@ -18,6 +18,7 @@ type BFDSettings struct {
 	BFDPage             int
 	BFDConnections      int
 	BFDTotal            int
+	BFDFixed            int
 	BFDTimeout          time.Duration
 	BFDRenew            time.Duration
 	BFDProbe            string
@@ -33,6 +34,7 @@ func (c *Config) bfdFlags(fs *flag.FlagSet) {
 	fs.IntVar(&c.BFDPage, "bfd-page", 0, "claims of a page; 0 for all of a person's in one answer")
 	fs.IntVar(&c.BFDConnections, "bfd-connections", 100, "calls at once by this process at most; how many there are is found out by how BFD answers")
 	fs.IntVar(&c.BFDTotal, "bfd-connections-total", 0, "calls at once by all processes together at most; 0 for no bound")
+	fs.IntVar(&c.BFDFixed, "bfd-fixed", 0, "calls at once, always so many, instead of finding out; for measuring")
 	fs.DurationVar(&c.BFDTimeout, "bfd-timeout", 30*time.Second, "from a call to the first byte of its answer, and again for each megabyte of it")
 	fs.DurationVar(&c.BFDRenew, "bfd-renew", 2*time.Minute, "how long connections are used before new ones take their place, so that a change of address is noticed")
 	fs.StringVar(&c.BFDProbe, "bfd-probe", "-20140000000001", "id of somebody made up who is asked about to learn whether BFD answers and how far it is complete")
@@ -67,8 +69,8 @@ func (c *Config) checkBFD(refuse func(format string, args ...any)) {
 			refuse("%s must be more than zero", name)
 		}
 	}
-	if c.BFDPage < 0 || c.BFDTotal < 0 {
-		refuse("bfd-page and bfd-connections-total must not be less than zero")
+	if c.BFDPage < 0 || c.BFDTotal < 0 || c.BFDFixed < 0 {
+		refuse("bfd-page, bfd-connections-total and bfd-fixed must not be less than zero")
 	}
 	if c.isDefault("lookahead") {
 		c.setDefault("lookahead", strconv.Itoa(c.BFDConnections))

@@ -29,6 +29,8 @@ var parts = []part{
 	{"downloads", benchDownloads},
 	{"status", benchStatus},
 	{"recovery", benchRecovery},
+	{"bfd", benchBFD},
+	{"bfd-latency", benchBFDLatency},
 }
 
 // bench measures, and prints one table a part: all parts, or those named.

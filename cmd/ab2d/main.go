@@ -34,9 +34,10 @@ var commands = []command{
 	{"rules", "show what of a claim may leave: rules STU3, or rules R4", showRules},
 	{"synth", "write synthetic people and claims as NDJSON: synth R4 DIR [gzip] [split=500MB] S0000 S0001", synth},
 	{"cluster", "run the sandbox as a cluster on this machine, from within the repository: Postgres, S3 server, APIs, workers", runCluster},
+	{"simulate", "say how long exports of millions of people take, by workers and calls at once", simulate},
 	{"mock", "stand in for a service upstream, with flags of its own: mock bfd, and mock bfd -h", nil},
 	{"conformance", "check any Bulk Data server against the guides, with flags of its own: conformance URL, and conformance --help", nil},
-	{"bench", "measure: exports, cluster, downloads, status, recovery, or contracts", bench},
+	{"bench", "measure: exports, cluster, downloads, status, recovery, bfd, bfd-latency, or contracts", bench},
 	{"version", "say which build this is", showVersion},
 }
 
