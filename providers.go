@@ -40,6 +40,7 @@ import (
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/jobs"
 	"cms.gov/ab2d/application/produce"
+	"cms.gov/ab2d/application/refusals"
 	"cms.gov/ab2d/application/retention"
 	"cms.gov/ab2d/application/status"
 	"cms.gov/ab2d/domain"
@@ -333,8 +334,17 @@ func syntheticEnrollees(p *synthetic.Population, n domain.ContractNumber) iter.S
 	}
 }
 
-func provideUseCases(access *access.UseCase, contracts *contracts.UseCase, export *export.UseCase, jobs *jobs.UseCase, status *status.UseCase, download *download.UseCase, cancel *cancel.UseCase, _ *telemetry.Telemetry) fiberapi.UseCases {
-	return fiberapi.UseCases{Access: access, Contracts: contracts, Export: export, Jobs: jobs, Status: status, Download: telemetry.NewDownloads(download), Cancel: cancel}
+func provideUseCases(access *access.UseCase, contracts *contracts.UseCase, export *export.UseCase, jobs *jobs.UseCase, status *status.UseCase, download *download.UseCase, cancel *cancel.UseCase,
+	told *refusals.Recorder, _ *telemetry.Telemetry) fiberapi.UseCases {
+	return fiberapi.UseCases{
+		Access:    refusals.Access{UseCase: access, Refusals: told},
+		Contracts: refusals.Contracts{UseCase: contracts, Refusals: told},
+		Export:    refusals.Export{UseCase: export, Refusals: told},
+		Jobs:      jobs,
+		Status:    refusals.Status{UseCase: status, Refusals: told},
+		Download:  telemetry.NewDownloads(refusals.Download{UseCase: download, Refusals: told}),
+		Cancel:    refusals.Cancel{UseCase: cancel, Refusals: told},
+	}
 }
 
 // provideTelemetry comes before whatever tells what it does.
@@ -454,7 +464,7 @@ func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseC
 }
 
 func provideProcess(cfg *config.Config, l net.Listener, app *fiber.App, worker host.Worker, jobs *produce.UseCase, sweeper host.Sweeper, sealer host.Sealer,
-	rounds []host.Round, store *entstore.Store, files fileStore, claims ports.Claims, told *telemetry.Telemetry, log *slog.Logger) (*host.Process, func(), error) {
+	refused *refusals.Recorder, rounds []host.Round, store *entstore.Store, files fileStore, claims ports.Claims, told *telemetry.Telemetry, log *slog.Logger) (*host.Process, func(), error) {
 	p := &host.Process{Listener: l, App: app, Worker: worker, Reconciler: jobs, Sweeper: sweeper, Sealer: sealer, Rounds: rounds, Log: log,
 		Settings: host.Settings{Alone: cfg.Embedded(), Reconcile: cfg.Reconcile, Sweep: cfg.Sweep, Seal: cfg.AuditSeal, Drain: cfg.Drain}}
 	checks := []admin.Check{{Name: "process", Check: p.Check}, {Name: "database", Check: store.Check}, {Name: "file store", Check: files.Check}}
@@ -466,6 +476,7 @@ func provideProcess(cfg *config.Config, l net.Listener, app *fiber.App, worker h
 	}
 	ready := admin.NewReadiness(log, checks...)
 	if app != nil {
+		p.Refusals = refused
 		admin.MountPublic(app, ready, cfg.Maintenance != "")
 	}
 	if cfg.AdminListen == "" {

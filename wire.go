@@ -25,6 +25,7 @@ import (
 	"cms.gov/ab2d/application/listing"
 	"cms.gov/ab2d/application/preferences"
 	"cms.gov/ab2d/application/produce"
+	"cms.gov/ab2d/application/refusals"
 	"cms.gov/ab2d/application/retention"
 	"cms.gov/ab2d/application/status"
 	"cms.gov/ab2d/ports"
@@ -55,6 +56,7 @@ var application = wire.NewSet(
 	wire.Struct(new(status.UseCase), "*"),
 	wire.Struct(new(download.UseCase), "*"), provideDownloadLimits,
 	wire.Struct(new(cancel.UseCase), "*"),
+	wire.Struct(new(refusals.Recorder), "*"),
 	wire.Struct(new(produce.UseCase), "*"), provideProduceSettings,
 	wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings,
 	wire.Struct(new(attestation.UseCase), "*"), provideListing,

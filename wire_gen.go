@@ -25,6 +25,7 @@ import (
 	"cms.gov/ab2d/application/listing"
 	"cms.gov/ab2d/application/preferences"
 	"cms.gov/ab2d/application/produce"
+	"cms.gov/ab2d/application/refusals"
 	"cms.gov/ab2d/application/retention"
 	"cms.gov/ab2d/application/status"
 	"cms.gov/ab2d/ports"
@@ -127,7 +128,11 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Files: files,
 		Clock: system,
 	}
-	useCases := provideUseCases(useCase, contractsUseCase, exportUseCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, telemetry)
+	recorder := &refusals.Recorder{
+		Store: store,
+		Clock: system,
+	}
+	useCases := provideUseCases(useCase, contractsUseCase, exportUseCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, recorder, telemetry)
 	ab2dLinks := provideLinks(cfg, ab2dFileStore)
 	population := providePopulation()
 	seeder := &sandbox.Seeder{
@@ -262,7 +267,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	listingUseCase := provideListing(cfg, store, listing, attestationUseCase, system, logger)
 	v := provideRounds(cfg, listingUseCase)
-	hostProcess, cleanup7, err := provideProcess(cfg, listener, app, worker, produceUseCase, sweeper, sealer, v, store, ab2dFileStore, claims, telemetry, logger)
+	hostProcess, cleanup7, err := provideProcess(cfg, listener, app, worker, produceUseCase, sweeper, sealer, recorder, v, store, ab2dFileStore, claims, telemetry, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -431,7 +436,7 @@ var adapters = wire.NewSet(
 )
 
 // application is the use cases, which know no platform.
-var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(jobs.UseCase), "*"), wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings, wire.Struct(new(attestation.UseCase), "*"), provideListing)
+var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(jobs.UseCase), "*"), wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(refusals.Recorder), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings, wire.Struct(new(attestation.UseCase), "*"), provideListing)
 
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,

@@ -29,6 +29,7 @@ import (
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/jobs"
+	"cms.gov/ab2d/application/refusals"
 	"cms.gov/ab2d/application/status"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
@@ -79,18 +80,20 @@ func newSandboxOn(t *testing.T, files ports.Files, packing ports.Packing) *sandb
 	if err != nil {
 		t.Fatal(err)
 	}
+	told := &refusals.Recorder{Store: s.store, Clock: s.clock}
 	s.export = &export.UseCase{Store: s.store, Clock: s.clock, Settings: export.Settings{JobsPerContract: 3}}
 	logs := &syncBuffer{}
 	app := fiberapi.New(fiberapi.Config{PublicURL: public, TokenURL: public + sandboxauth.TokenPath,
 		TokenAuth: fiberapi.TokenAuth{Methods: sandboxauth.Methods, Scopes: []string{sandboxauth.Scope}}, Log: slog.New(slog.NewTextHandler(logs, nil))},
 		fiberapi.UseCases{
-			Access:    &access.UseCase{Tokens: issuer, Store: s.store},
-			Contracts: &contracts.UseCase{Store: s.store, Clock: s.clock}, Export: s.export,
-			Jobs:   &jobs.UseCase{Store: s.store, Clock: s.clock},
-			Status: &status.UseCase{Store: s.store, Clock: s.clock},
-			Download: &download.UseCase{Store: s.store, Files: s.files, Packing: packing, Clock: s.clock,
-				Limits: domain.DownloadLimits{Fetches: 1, ResumeGrace: 15 * time.Minute}},
-			Cancel: &cancel.UseCase{Store: s.store, Files: s.files, Clock: s.clock},
+			Access:    refusals.Access{UseCase: &access.UseCase{Tokens: issuer, Store: s.store}, Refusals: told},
+			Contracts: refusals.Contracts{UseCase: &contracts.UseCase{Store: s.store, Clock: s.clock}, Refusals: told},
+			Export:    refusals.Export{UseCase: s.export, Refusals: told},
+			Jobs:      &jobs.UseCase{Store: s.store, Clock: s.clock},
+			Status:    refusals.Status{UseCase: &status.UseCase{Store: s.store, Clock: s.clock}, Refusals: told},
+			Download: refusals.Download{UseCase: &download.UseCase{Store: s.store, Files: s.files, Packing: packing, Clock: s.clock,
+				Limits: domain.DownloadLimits{Fetches: 1, ResumeGrace: 15 * time.Minute}}, Refusals: told},
+			Cancel: refusals.Cancel{UseCase: &cancel.UseCase{Store: s.store, Files: s.files, Clock: s.clock}, Refusals: told},
 		})
 	issuer.Mount(app)
 	s.world = &world{t: t, app: app, logs: logs, base: serve(t, app)}
@@ -625,7 +628,12 @@ func TestTheAuditTrail(t *testing.T) {
 	s.successful(t, id, "S0000")
 	s.as(t, ours, "GET", downloadPath(id), "Range", "bytes=5-9")
 	s.as(t, theirs, "GET", "/api/v1/fhir/Group/S0000/$export")
-	for _, want := range []struct{ action, outcome, actor string }{{"file.download", "done", ours}, {"export.start", "forbidden", theirs}} {
+	s.as(t, theirs, "GET", downloadPath(id))
+	s.as(t, theirs, "DELETE", "/api/v1/fhir/Job/"+string(id)+"/$status")
+	s.as(t, off, "GET", downloadPath(id))
+	s.as(t, far, "GET", downloadPath(id))
+	for _, want := range []struct{ action, outcome, actor string }{{"file.download", "done", ours}, {"export.start", "forbidden", theirs},
+		{"file.download", "not_found", theirs}, {"export.cancel", "not_found", theirs}, {"api.access", "forbidden", off}, {"api.access", "forbidden", far}} {
 		var found []domain.AuditRecord
 		for range 100 {
 			var err error

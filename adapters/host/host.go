@@ -45,6 +45,11 @@ type Round struct {
 	Do    func(ctx context.Context) error
 }
 
+// Refusals keeps what was counted of refused requests.
+type Refusals interface {
+	Flush(ctx context.Context, everything bool) error
+}
+
 // Settings are how a process keeps itself going.
 type Settings struct {
 	Alone     bool          // no other process works on this database, so all unfinished work is ours to take
@@ -56,7 +61,7 @@ type Settings struct {
 
 // Process is everything that runs. App and Listener are nil in a process that
 // answers no requests, Worker, Reconciler, Sweeper and Sealer in one that does no jobs,
-// and Admin and AdminListener in one that tells nobody how it does.
+// Refusals in one that answers none, and Admin and AdminListener in one that tells nobody how it does.
 type Process struct {
 	Listener      net.Listener
 	App           *fiber.App
@@ -67,6 +72,7 @@ type Process struct {
 	Sweeper       Sweeper
 	Sealer        Sealer
 	Rounds        []Round // in a process that does jobs
+	Refusals      Refusals
 	Log           *slog.Logger
 	Settings      Settings
 
@@ -131,6 +137,11 @@ func (p *Process) Run(ctx context.Context, ready func()) (err error) {
 			p.every(ctx, p.Settings.Seal, "sealing the audit trail", func() error { return p.Sealer.Seal(ctx) })
 		})
 	}
+	if p.Refusals != nil {
+		loops.Go(func() {
+			p.every(ctx, time.Minute, "recording refusals", func() error { return p.Refusals.Flush(ctx, false) })
+		})
+	}
 	if p.App != nil {
 		loops.Go(func() {
 			if err := p.App.Listener(p.Listener); err != nil {
@@ -161,7 +172,10 @@ func (p *Process) stop() error {
 		both.Go(func() { worker = p.Worker.Stop(ctx) })
 	}
 	both.Wait()
-	return errors.Join(api, worker)
+	if p.Refusals == nil {
+		return errors.Join(api, worker)
+	}
+	return errors.Join(api, worker, p.Refusals.Flush(ctx, true))
 }
 
 // every calls do at once and then at the interval. An error is told and the

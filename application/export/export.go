@@ -87,14 +87,6 @@ func (u *UseCase) Start(ctx context.Context, cmd Start) (domain.JobID, error) {
 		}
 		return tx.Audit.Record(ctx, u.told(cmd, string(id), "done"))
 	})
-	if code := domain.CodeOf(err); err != nil && code != domain.Internal {
-		// The refusal is told beside the transaction that it ended.
-		if auditErr := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-			return tx.Audit.Record(ctx, u.told(cmd, string(cmd.Contract), string(code)))
-		}); auditErr != nil {
-			return "", auditErr
-		}
-	}
 	return id, err
 }
 

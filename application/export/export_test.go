@@ -9,6 +9,7 @@ import (
 	"cms.gov/ab2d/adapters/memory/site"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
+	"cms.gov/ab2d/application/refusals"
 	"cms.gov/ab2d/domain"
 )
 
@@ -123,7 +124,8 @@ func TestAnExportThatMayNotStartLeavesNothingButAnAuditRecord(t *testing.T) {
 			if tc.change != nil {
 				tc.change(s)
 			}
-			_, err := s.Export.Start(t.Context(), s.Ask(tc.contract, tc.window))
+			recorder := &refusals.Recorder{Store: s.Store, Clock: s.Clock}
+			_, err := refusals.Export{UseCase: s.Export, Refusals: recorder}.Start(t.Context(), s.Ask(tc.contract, tc.window))
 			if domain.CodeOf(err) != tc.want {
 				t.Fatalf("refused with %v, want %s", err, tc.want)
 			}

@@ -24,6 +24,7 @@ var audits = []struct {
 	run           func(ctx context.Context, a *ab2d.Audit, args []string) error
 }{
 	{"verify", "say whether every record is what it was; with --json for machines", verifyAudit},
+	{"list", "show the latest records: list action=export. outcome=refused actor= target= from= to= limit=", listAudit},
 	{"seal", "seal what waits, and export the heads of the seals, at once", sealAudit},
 	{"archive", "move records older than audit-keep into archives in the store of files", archiveAudit},
 	{"key", "show the public key that seals verify with", showAuditKey},

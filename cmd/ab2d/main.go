@@ -27,7 +27,7 @@ var commands = []command{
 	{"serve", "run the API, the workers and the pages, as the roles say", serve},
 	{"demo", "a whole export in the sandbox: start, token, export, download, check, stop", demo},
 	{"migrate", "bring the database's schema up to date; with --status only show it", migrate},
-	{"audit", "guard the audit trail: audit verify, seal, archive, key, or restored", auditTrail},
+	{"audit", "guard the audit trail: audit verify, list, seal, archive, key, or restored", auditTrail},
 	{"preferences", "take in a file of what beneficiaries said about sharing: preferences FILE CONFIRMATION", importPreferences},
 	{"hpms", "follow HPMS now: hpms refresh; what waits: hpms waiting, release, reject; who keeps a contract: hpms manual, automatic", hpmsCommand},
 	{"config", "show every setting, its value and where that came from", showConfig},
