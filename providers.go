@@ -224,6 +224,9 @@ func provideProduceSettings(cfg *config.Config) produce.Settings {
 		Lease: cfg.Lease, Margin: cfg.Margin, Patience: cfg.Patience, SourceWait: cfg.SourceWait, FileLife: cfg.FileLife, EarliestServed: cfg.EarliestServed, LabelsOnly: !cfg.RestrictedCodes,
 		FetchTries: cfg.FetchTries, FetchBackoff: cfg.FetchBackoff, FetchTimeout: cfg.FetchTimeout, RetryBudget: cfg.RetryBudget, FailedShare: cfg.FailedShare, PartitionTries: cfg.PartitionTries,
 	}
+	if cfg.Enrollment == config.BFD {
+		s.EnrollmentWait = cfg.EnrollmentWait
+	}
 	if cfg.Claims == config.BFD {
 		s.FetchTimeout = 0 // each call has a deadline, and waiting for BFD's turn is nobody's fault
 	}
@@ -242,6 +245,9 @@ type seeded struct{}
 func provideSeeded(ctx context.Context, cfg *config.Config, s *sandbox.Seeder, folder *ndjson.Source, log *slog.Logger) (seeded, error) {
 	if cfg.Mode != config.Sandbox {
 		return seeded{}, nil
+	}
+	if cfg.Enrollment == config.BFD {
+		return seeded{}, s.Parties(ctx)
 	}
 	if err := enrollSandbox(ctx, cfg, s, folder, log); err != nil {
 		return seeded{}, err
@@ -317,7 +323,7 @@ func enrollFrom(ctx context.Context, s *sandbox.Seeder, contracts []domain.Contr
 		} else if last == then && asOf.Before(recorded) {
 			recorded = asOf
 		}
-		if _, err := s.Coverage.Load(ctx, n, recorded, enrollees(n)); err != nil {
+		if _, err := s.Coverage.Load(ctx, n, ports.At(recorded), enrollees(n)); err != nil {
 			return fmt.Errorf("enroll %s: %w", n, err)
 		}
 	}

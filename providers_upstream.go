@@ -7,11 +7,14 @@ import (
 	"os"
 	"time"
 
+	"cms.gov/ab2d/adapters/bfd"
+	"cms.gov/ab2d/adapters/bfdenrollment"
 	"cms.gov/ab2d/adapters/config"
 	"cms.gov/ab2d/adapters/host"
 	"cms.gov/ab2d/adapters/hpms"
 	"cms.gov/ab2d/adapters/hpmsmock"
 	"cms.gov/ab2d/application/attestation"
+	"cms.gov/ab2d/application/enrollment"
 	"cms.gov/ab2d/application/listing"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
@@ -48,9 +51,33 @@ func provideListing(cfg *config.Config, store ports.UnitOfWork, source ports.Lis
 // lookEvery is how often workers look whether something upstream is to be asked.
 const lookEvery = 5 * time.Second
 
-func provideRounds(cfg *config.Config, listing *listing.UseCase) (rounds []host.Round) {
+func provideRounds(cfg *config.Config, listing *listing.UseCase, enrollment *enrollment.UseCase) (rounds []host.Round) {
 	if cfg.HPMSURL != "" {
 		rounds = append(rounds, host.Round{What: "following HPMS", Every: lookEvery, Do: listing.Tick})
 	}
+	if cfg.Enrollment == config.BFD {
+		rounds = append(rounds, host.Round{What: "taking in enrollment", Every: lookEvery, Do: enrollment.Tick})
+	}
 	return rounds
 }
+
+// provideEnrollment returns nil where enrollment comes with the claims.
+func provideEnrollment(cfg *config.Config, upstream *bfd.Source) ports.Enrollment {
+	if cfg.Enrollment != config.BFD || upstream == nil {
+		return nil
+	}
+	return bfdenrollment.New(bfdenrollment.Settings{URL: cfg.BFDURL, Client: upstream.Transport(), Count: cfg.EnrollmentPage})
+}
+
+func provideEnrollmentSettings(cfg *config.Config) enrollment.Settings {
+	return enrollment.Settings{
+		EarliestServed: cfg.EarliestServed,
+		Pace:           domain.IntakePace{RecentMonths: cfg.EnrollmentRecent, Recent: cfg.EnrollmentEvery, Older: cfg.EnrollmentOlderEvery},
+		Share:          cfg.EnrollmentDropShare,
+		Settle:         5 * cfg.Margin,
+		Months:         cfg.EnrollmentConnections, Contracts: 3, Lease: cfg.Lease, Tries: 6, Backoff: 500 * time.Millisecond,
+	}
+}
+
+// provideNoEnrollment is for who only looks and decides.
+func provideNoEnrollment() ports.Enrollment { return nil }

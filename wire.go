@@ -20,6 +20,7 @@ import (
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
+	"cms.gov/ab2d/application/enrollment"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/jobs"
 	"cms.gov/ab2d/application/listing"
@@ -43,7 +44,7 @@ var adapters = wire.NewSet(
 	provideFileStore, provideLinks, provideFiles, provideScratch,
 	wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)),
 	providePopulation, provideFolder, provideBFD, provideClaims,
-	provideHPMS,
+	provideHPMS, provideEnrollment,
 	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
 )
 
@@ -60,6 +61,7 @@ var application = wire.NewSet(
 	wire.Struct(new(produce.UseCase), "*"), provideProduceSettings,
 	wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings,
 	wire.Struct(new(attestation.UseCase), "*"), provideListing,
+	wire.Struct(new(enrollment.UseCase), "*"), provideEnrollmentSettings,
 )
 
 // process is what runs.
@@ -101,4 +103,12 @@ func InitializeListing(ctx context.Context, cfg *config.Config) (*listing.UseCas
 	panic(wire.Build(openStore, provideQueueFactory, provideLog, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)),
 		wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)),
 		wire.Struct(new(attestation.UseCase), "*"), provideHPMS, provideListing))
+}
+
+// InitializeEnrollment tells of enrollment and decides on what is held, beside a
+// process that runs and takes it in.
+func InitializeEnrollment(ctx context.Context, cfg *config.Config) (*enrollment.UseCase, func(), error) {
+	panic(wire.Build(openStore, provideQueueFactory, provideLog, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)),
+		wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideNoEnrollment,
+		wire.Struct(new(enrollment.UseCase), "*"), provideEnrollmentSettings))
 }

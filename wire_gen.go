@@ -20,6 +20,7 @@ import (
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/contracts"
 	"cms.gov/ab2d/application/download"
+	"cms.gov/ab2d/application/enrollment"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/jobs"
 	"cms.gov/ab2d/application/listing"
@@ -266,7 +267,17 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Clock: system,
 	}
 	listingUseCase := provideListing(cfg, store, listing, attestationUseCase, system, logger)
-	v := provideRounds(cfg, listingUseCase)
+	portsEnrollment := provideEnrollment(cfg, bfdSource)
+	enrollmentSettings := provideEnrollmentSettings(cfg)
+	enrollmentUseCase := &enrollment.UseCase{
+		Store:    store,
+		Coverage: store,
+		Source:   portsEnrollment,
+		Clock:    system,
+		Log:      logger,
+		Settings: enrollmentSettings,
+	}
+	v := provideRounds(cfg, listingUseCase, enrollmentUseCase)
 	hostProcess, cleanup7, err := provideProcess(cfg, listener, app, worker, produceUseCase, sweeper, sealer, recorder, v, store, ab2dFileStore, claims, telemetry, logger)
 	if err != nil {
 		cleanup6()
@@ -424,6 +435,38 @@ func InitializeListing(ctx context.Context, cfg *config.Config) (*listing.UseCas
 	}, nil
 }
 
+// InitializeEnrollment tells of enrollment and decides on what is held, beside a
+// process that runs and takes it in.
+func InitializeEnrollment(ctx context.Context, cfg *config.Config) (*enrollment.UseCase, func(), error) {
+	queueFactory, err := provideQueueFactory(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, cleanup, err := openStore(ctx, cfg, queueFactory)
+	if err != nil {
+		return nil, nil, err
+	}
+	portsEnrollment := provideNoEnrollment()
+	system := clock.System{}
+	logger, err := provideLog(cfg)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	settings := provideEnrollmentSettings(cfg)
+	useCase := &enrollment.UseCase{
+		Store:    store,
+		Coverage: store,
+		Source:   portsEnrollment,
+		Clock:    system,
+		Log:      logger,
+		Settings: settings,
+	}
+	return useCase, func() {
+		cleanup()
+	}, nil
+}
+
 // wire.go:
 
 // adapters is what stands behind each port. Where a port has several adapters
@@ -431,12 +474,12 @@ func InitializeListing(ctx context.Context, cfg *config.Config) (*listing.UseCas
 var adapters = wire.NewSet(
 	provideLog, provideListener, providePublicURL,
 	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFileStore, provideLinks, provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideBFD, provideClaims,
-	provideHPMS,
+	provideHPMS, provideEnrollment,
 	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
 )
 
 // application is the use cases, which know no platform.
-var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(jobs.UseCase), "*"), wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(refusals.Recorder), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings, wire.Struct(new(attestation.UseCase), "*"), provideListing)
+var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(jobs.UseCase), "*"), wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(refusals.Recorder), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings, wire.Struct(new(attestation.UseCase), "*"), provideListing, wire.Struct(new(enrollment.UseCase), "*"), provideEnrollmentSettings)
 
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,

@@ -42,12 +42,13 @@ type Failure struct {
 
 // ContractPlan is what planning fixed for one contract of a job.
 type ContractPlan struct {
-	Contract   ContractNumber
-	Enrollment EnrollmentVersion // the version every partition reads
-	Before     EnrollmentVersion // the version in force at _since; zero when there was none or no _since
-	Enrolled   int               // members, counted independently of the partitions' own columns
-	From       Date              // the data start and earliest date served, fixed for the whole job
-	FromBefore Date              // the same as it was known at _since; zero when nothing was shared then
+	Contract     ContractNumber
+	Enrollment   EnrollmentVersion // the version every partition reads
+	Before       EnrollmentVersion // the version in force at _since; zero when there was none or no _since
+	EnrolledAsOf time.Time         // as of when that version is the enrollment
+	Enrolled     int               // members, counted independently of the partitions' own columns
+	From         Date              // the data start and earliest date served, fixed for the whole job
+	FromBefore   Date              // the same as it was known at _since; zero when nothing was shared then
 }
 
 // Account says what became of every member of one contract. It is told in the
@@ -55,15 +56,17 @@ type ContractPlan struct {
 type Account struct {
 	Contract ContractNumber
 	Columns
+	EnrolledAsOf time.Time // as of when the enrollment is that the export read
 }
 
 // Columns are the four ends an enrollee of a job can come to, each exactly one.
 type Columns struct {
-	Exported    int // at least one claim was delivered
-	NoClaims    int // asked for, and none is to be shared in this window
-	OptedOut    int // asked not to be shared
-	Failed      int // could not be had; told in the error file
-	FullHistory int // of Exported and NoClaims: entitled to more than at _since, so read without that bound
+	Exported     int // at least one claim was delivered
+	NoClaims     int // asked for, and none is to be shared in this window
+	OptedOut     int // asked not to be shared
+	Failed       int // could not be had; told in the error file
+	NoCurrentMBI int // of all four: enrolled without a current MBI, and exported all the same
+	FullHistory  int // of Exported and NoClaims: entitled to more than at _since, so read without that bound
 }
 
 // Enrollees returns the sum of the four columns.
@@ -71,7 +74,7 @@ func (c Columns) Enrollees() int { return c.Exported + c.NoClaims + c.OptedOut +
 
 // Plus adds two sets of columns.
 func (c Columns) Plus(d Columns) Columns {
-	return Columns{c.Exported + d.Exported, c.NoClaims + d.NoClaims, c.OptedOut + d.OptedOut, c.Failed + d.Failed, c.FullHistory + d.FullHistory}
+	return Columns{c.Exported + d.Exported, c.NoClaims + d.NoClaims, c.OptedOut + d.OptedOut, c.Failed + d.Failed, c.NoCurrentMBI + d.NoCurrentMBI, c.FullHistory + d.FullHistory}
 }
 
 // ExportJobState is everything about a job, for stores and readers. Rules live

@@ -90,6 +90,27 @@ func (in Intake) Taken() Intake {
 	return out
 }
 
+// Dropped returns the intake after its pass was rejected: its months were asked
+// for then, and what is in force is as it was.
+func (in Intake) Dropped() Intake {
+	out := in.Taken()
+	for i, m := range out.Months {
+		if in.Pass.Set().Has(m.Month) {
+			out.Months[i].People = in.People(m.Month)
+		}
+	}
+	return out
+}
+
+// People returns how many people a month had when it was last taken in.
+func (in Intake) People(m Month) int {
+	i := slices.IndexFunc(in.Months, func(known MonthIntake) bool { return known.Month == m })
+	if i < 0 {
+		return 0
+	}
+	return in.Months[i].People
+}
+
 // Merge returns an enrollee after a pass over some months: of these months the
 // person has those in which the pass met it, of the others those from before.
 // Either side may be the zero Enrollee, when it has nothing of that person. MBIs

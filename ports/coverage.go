@@ -26,7 +26,16 @@ type Coverage interface {
 	// in it are no longer enrolled from that version on; earlier versions stay
 	// as they were. The enrollees come in ascending byte order of their ids. On an
 	// error, also one of the sequence, there is no new version. A load that
-	// changes nothing returns the version in force. recordedAt must not be
-	// before that of the version in force.
-	Load(ctx context.Context, n domain.ContractNumber, recordedAt time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error)
+	// changes nothing returns the version in force, which is then as of that time.
+	// recordedAt is asked once everything is written and only the version itself
+	// is not in force yet: a load may take long, and who looked meanwhile used the
+	// version before. It must not be before that of the version in force.
+	Load(ctx context.Context, n domain.ContractNumber, recordedAt func() time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error)
+
+	// AsOf returns as of when a version is the enrollment: when it was recorded, or
+	// when a later load found nothing changed. It returns not_found for none.
+	AsOf(ctx context.Context, n domain.ContractNumber, v domain.EnrollmentVersion) (time.Time, error)
 }
+
+// At is a time that is known beforehand, for Coverage.Load.
+func At(t time.Time) func() time.Time { return func() time.Time { return t } }

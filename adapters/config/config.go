@@ -74,6 +74,7 @@ type Config struct {
 	S3PartSize   int64
 
 	HPMSSettings
+	EnrollmentSettings
 
 	AdminListen  string
 	AdminExposed bool
@@ -133,6 +134,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.StringVar(&c.DatabaseURL, "database-url", "", "sqlite:PATH or postgres://... (default SQLite in the data directory)")
 	fs.StringVar(&c.Roles, "roles", "", "any of api,worker,console in this process (default all)")
 	c.hpmsFlags(fs)
+	c.enrollmentFlags(fs)
 	fs.StringVar(&c.Storage, "storage", FileStorage, "where finished files are kept: file, in the data directory, or s3")
 	fs.StringVar(&c.S3Endpoint, "s3-endpoint", "", "URL of the store of storage=s3; its keys are those of the AWS tools, as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the machine's role")
 	fs.StringVar(&c.S3Bucket, "s3-bucket", "", "bucket in it, which must be there")
@@ -225,6 +227,7 @@ func (c *Config) check() error {
 	c.checkBFD(refuse)
 	oneOf("claims", c.Claims, Synthetic, NDJSON, BFD)
 	c.checkHPMS(refuse)
+	c.checkEnrollment(refuse)
 	if (c.Claims == NDJSON) != (c.ClaimsDir != "") {
 		refuse("claims is %q and claims-dir is %q; ndjson needs a folder, and nothing else takes one", c.Claims, c.ClaimsDir)
 	}

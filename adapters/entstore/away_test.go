@@ -33,7 +33,7 @@ func uses(s *entstore.Store) map[string]func(context.Context) error {
 			return nil
 		},
 		"Load": func(ctx context.Context) error {
-			_, err := s.Load(ctx, "S0001", time.Unix(1, 0), people(3))
+			_, err := s.Load(ctx, "S0001", ports.At(time.Unix(1, 0)), people(3))
 			return err
 		},
 		"Find": func(ctx context.Context) error {
@@ -285,7 +285,7 @@ func TestSQLiteFull(t *testing.T) {
 		return tx.Sponsors.Put(ctx, domain.Sponsor{ID: "b", Name: strings.Repeat("x", 1<<20)})
 	}
 	unavailable(t, "Do", s.Do(t.Context(), big))
-	_, err := s.Load(t.Context(), "S0001", time.Unix(1, 0), people(30_000))
+	_, err := s.Load(t.Context(), "S0001", ports.At(time.Unix(1, 0)), people(30_000))
 	unavailable(t, "Load", err)
 	limit(0)
 	if err := s.Do(t.Context(), big); err != nil {
@@ -298,7 +298,7 @@ func TestSQLiteFull(t *testing.T) {
 func TestErrorsOfTheSequenceAreNotTheDatabases(t *testing.T) {
 	for name, url := range databases {
 		s := open(t, url(t), nil)
-		_, err := s.Load(t.Context(), "S0001", time.Unix(1, 0), func(yield func(domain.Enrollee, error) bool) {
+		_, err := s.Load(t.Context(), "S0001", ports.At(time.Unix(1, 0)), func(yield func(domain.Enrollee, error) bool) {
 			yield(domain.Enrollee{}, io.ErrUnexpectedEOF)
 		})
 		if !errors.Is(err, io.ErrUnexpectedEOF) || domain.CodeOf(err) == domain.Unavailable {

@@ -1,6 +1,7 @@
 package entstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -28,6 +29,17 @@ func (s *Store) VersionAt(ctx context.Context, n domain.ContractNumber, t time.T
 	return row.Version, nil
 }
 
+// AsOf implements ports.Coverage.
+func (s *Store) AsOf(ctx context.Context, n domain.ContractNumber, v domain.EnrollmentVersion) (time.Time, error) {
+	row, err := s.reader.EnrollmentVersion.Query().Where(enrollmentversion.Contract(n), enrollmentversion.Version(v)).Only(ctx)
+	if ent.IsNotFound(err) {
+		return time.Time{}, domain.Errorf(domain.NotFound, "contract %s has no enrollment version %d", n, v)
+	} else if err != nil {
+		return time.Time{}, s.told(err)
+	}
+	return cmp.Or(orZero(row.ConfirmedAt), row.RecordedAt.UTC()), nil
+}
+
 // Members implements ports.Coverage.
 func (s *Store) Members(ctx context.Context, n domain.ContractNumber, v domain.EnrollmentVersion, keys domain.KeyRange) iter.Seq2[domain.Enrollee, error] {
 	return func(yield func(domain.Enrollee, error) bool) {
@@ -47,10 +59,10 @@ func (s *Store) Members(ctx context.Context, n domain.ContractNumber, v domain.E
 // nothing else loads the same contract; on SQLite nothing else writes at all,
 // so the sequence must not be slow there. It returns an invalid error for
 // enrollees out of order and for a time before that of the version in force.
-func (s *Store) Load(ctx context.Context, n domain.ContractNumber, recordedAt time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error) {
+func (s *Store) Load(ctx context.Context, n domain.ContractNumber, recordedAt func() time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error) {
 	given := &watched{}
 	// A sequence may not bear to be read twice, so there is no second try here.
-	v, err := s.loadOnce(ctx, n, kept(recordedAt), given.watch(enrollees))
+	v, err := s.loadOnce(ctx, n, recordedAt, given.watch(enrollees))
 	if err != nil && !errors.Is(err, given.failed) {
 		err = s.told(err)
 	}
@@ -72,7 +84,7 @@ func (w *watched) watch(enrollees iter.Seq2[domain.Enrollee, error]) iter.Seq2[d
 	}
 }
 
-func (s *Store) loadOnce(ctx context.Context, n domain.ContractNumber, recordedAt time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error) {
+func (s *Store) loadOnce(ctx context.Context, n domain.ContractNumber, recordedAt func() time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error) {
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		return 0, err
@@ -96,7 +108,7 @@ func (s *Store) loadOnce(ctx context.Context, n domain.ContractNumber, recordedA
 	return v, tx.Commit()
 }
 
-func (s unit) load(ctx context.Context, conn *sql.Conn, n domain.ContractNumber, recordedAt time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error) {
+func (s unit) load(ctx context.Context, conn *sql.Conn, n domain.ContractNumber, recordedAt func() time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error) {
 	current, err := s.EnrollmentVersion.Query().Where(enrollmentversion.Contract(n)).
 		Order(ent.Desc(enrollmentversion.FieldVersion)).First(ctx)
 	if ent.IsNotFound(err) {
@@ -105,15 +117,19 @@ func (s unit) load(ctx context.Context, conn *sql.Conn, n domain.ContractNumber,
 	if err != nil {
 		return 0, err
 	}
-	if recordedAt.Before(current.RecordedAt) {
-		return 0, domain.Errorf(domain.Invalid, "the enrollment of contract %s in force was recorded after %s", n, recordedAt)
-	}
 	d := &difference{unit: s, conn: conn, contract: n, next: current.Version + 1}
 	if err := d.against(ctx, current.Version, enrollees); err != nil {
 		return 0, err
 	}
-	if !d.changed && current.Version > 0 {
-		return current.Version, nil
+	at := kept(recordedAt())
+	if at.Before(current.RecordedAt) {
+		return 0, domain.Errorf(domain.Invalid, "the enrollment of contract %s in force was recorded after %s", n, at)
 	}
-	return d.next, s.EnrollmentVersion.Create().SetContract(n).SetVersion(d.next).SetRecordedAt(recordedAt).Exec(ctx)
+	if !d.changed && current.Version > 0 {
+		if !at.After(cmp.Or(orZero(current.ConfirmedAt), current.RecordedAt)) {
+			return current.Version, nil
+		}
+		return current.Version, s.EnrollmentVersion.UpdateOneID(current.ID).SetConfirmedAt(at).Exec(ctx)
+	}
+	return d.next, s.EnrollmentVersion.Create().SetContract(n).SetVersion(d.next).SetRecordedAt(at).Exec(ctx)
 }

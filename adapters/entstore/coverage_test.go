@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
 )
 
 // people are n enrollees of five years.
@@ -36,7 +37,7 @@ func BenchmarkCoverage(b *testing.B) {
 			contract := func(i int) domain.ContractNumber { return domain.ContractNumber(fmt.Sprintf("S%04d", i)) }
 			count := 0
 			load := func(b *testing.B, i int) {
-				if _, err := s.Load(b.Context(), contract(i), time.Unix(1, 0), people(n)); err != nil {
+				if _, err := s.Load(b.Context(), contract(i), ports.At(time.Unix(1, 0)), people(n)); err != nil {
 					b.Fatal(err)
 				}
 			}

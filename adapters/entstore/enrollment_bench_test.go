@@ -12,6 +12,7 @@ import (
 
 	"cms.gov/ab2d/adapters/entstore"
 	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
 )
 
 // BenchmarkEnrollment loads one large contract, reads it as planning does, loads
@@ -32,7 +33,7 @@ func BenchmarkEnrollment(b *testing.B) {
 		}
 		load := func(what string, minute int64, people iter.Seq2[domain.Enrollee, error]) {
 			seconds, heap := measured(func() {
-				if _, err := s.Load(b.Context(), "S0001", time.Unix(minute*60, 0), people); err != nil {
+				if _, err := s.Load(b.Context(), "S0001", ports.At(time.Unix(minute*60, 0)), people); err != nil {
 					b.Fatal(err)
 				}
 			})

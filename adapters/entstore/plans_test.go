@@ -20,7 +20,7 @@ func TestLargeEnrollmentIsReadByItsIndexes(t *testing.T) {
 	s := open(t, o.URL(), nil)
 	load := func(contract domain.ContractNumber, minute int64, n int) domain.EnrollmentVersion {
 		t.Helper()
-		v, err := s.Load(t.Context(), contract, time.Unix(minute*60, 0), people(n))
+		v, err := s.Load(t.Context(), contract, ports.At(time.Unix(minute*60, 0)), people(n))
 		if err != nil {
 			t.Fatal(err)
 		}

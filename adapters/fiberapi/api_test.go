@@ -431,8 +431,9 @@ func TestManifest(t *testing.T) {
 			Plain: domain.Content{Bytes: 100, SHA256: "aa"}, Stored: domain.Content{Bytes: 10, SHA256: "bb"}}}},
 		Errors: []domain.OutputFile{{Job: job, Name: "S0000_0001_error.ndjson", Contract: "S0000", StoredFile: domain.StoredFile{Kind: domain.ErrorFile, Lines: 1,
 			Plain: domain.Content{Bytes: 50, SHA256: "cc"}, Stored: domain.Content{Bytes: 5, SHA256: "dd"}}}},
-		Accounts: []domain.Account{{Contract: "S0000", Columns: domain.Columns{Exported: 90, NoClaims: 5, OptedOut: 3, Failed: 2, FullHistory: 4}}},
-		Skipped:  []domain.SkippedContract{{Contract: "S0001", Reason: "Contract S0001 has no active attestation."}},
+		Accounts: []domain.Account{{Contract: "S0000", Columns: domain.Columns{Exported: 90, NoClaims: 5, OptedOut: 3, Failed: 2, NoCurrentMBI: 1, FullHistory: 4},
+			EnrolledAsOf: time.Date(2026, 3, 2, 5, 0, 0, 0, time.UTC)}},
+		Skipped: []domain.SkippedContract{{Contract: "S0001", Reason: "Contract S0001 has no active attestation."}},
 	}
 	w.poll = func(domain.Client, domain.JobID) (status.Result, error) { return status.Result{Manifest: m}, nil }
 
@@ -464,7 +465,8 @@ func TestManifest(t *testing.T) {
 				{"url": "https://ab2d.cms.gov/gzip_file_length", "valueDecimal": 5}]}],
 			"extension": {
 				"https://ab2d.cms.gov/window": {"_since": "2025-01-01T05:00:00.123456789Z", "_until": "2026-03-02T11:00:00.000Z"},
-				"https://ab2d.cms.gov/enrollees": [{"contract": "S0000", "enrollees": 100, "exported": 90, "noClaims": 5, "optedOut": 3, "failed": 2, "fullHistory": 4}],
+				"https://ab2d.cms.gov/enrollees": [{"contract": "S0000", "enrollees": 100, "exported": 90, "noClaims": 5, "optedOut": 3, "failed": 2, "noCurrentMbi": 1,
+					"enrolledAsOf": "2026-03-02T05:00:00.000Z", "fullHistory": 4}],
 				"https://ab2d.cms.gov/skipped_contracts": [{"contract": "S0001", "reason": "Contract S0001 has no active attestation."}]
 			}}`)
 		if bytes.Contains(r.body, []byte(`\u0026`)) {

@@ -52,13 +52,15 @@ type window struct {
 }
 
 type account struct {
-	Contract    string `json:"contract"`
-	Enrollees   int    `json:"enrollees"`
-	Exported    int    `json:"exported"`
-	NoClaims    int    `json:"noClaims"`
-	OptedOut    int    `json:"optedOut"`
-	Failed      int    `json:"failed"`
-	FullHistory int    `json:"fullHistory"` // of exported and noClaims: new since _since, so asked for without it
+	Contract     string `json:"contract"`
+	Enrollees    int    `json:"enrollees"`
+	Exported     int    `json:"exported"`
+	NoClaims     int    `json:"noClaims"`
+	OptedOut     int    `json:"optedOut"`
+	Failed       int    `json:"failed"`
+	NoCurrentMBI int    `json:"noCurrentMbi"`           // of all four
+	EnrolledAsOf string `json:"enrolledAsOf,omitempty"` // as of when the enrollment is
+	FullHistory  int    `json:"fullHistory"`            // of exported and noClaims: new since _since, so asked for without it
 }
 
 type skipped struct {
@@ -73,7 +75,12 @@ func (a *api) manifestToJSON(ctx context.Context, m domain.Manifest) (manifest, 
 	}
 	accounts := []account{}
 	for _, c := range m.Accounts {
-		accounts = append(accounts, account{string(c.Contract), c.Enrollees(), c.Exported, c.NoClaims, c.OptedOut, c.Failed, c.FullHistory})
+		told := account{Contract: string(c.Contract), Enrollees: c.Enrollees(), Exported: c.Exported, NoClaims: c.NoClaims, OptedOut: c.OptedOut, Failed: c.Failed,
+			NoCurrentMBI: c.NoCurrentMBI, FullHistory: c.FullHistory}
+		if !c.EnrolledAsOf.IsZero() {
+			told.EnrolledAsOf = instant(c.EnrolledAsOf)
+		}
+		accounts = append(accounts, told)
 	}
 	left := []skipped{}
 	for _, s := range m.Skipped {

@@ -18,6 +18,7 @@ type coverage struct {
 
 type enrollment struct {
 	recorded  time.Time
+	asOf      time.Time
 	enrollees []domain.Enrollee
 }
 
@@ -64,7 +65,7 @@ func (c *coverage) Members(ctx context.Context, n domain.ContractNumber, v domai
 }
 
 // Load implements ports.Coverage.
-func (c *coverage) Load(ctx context.Context, n domain.ContractNumber, recordedAt time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error) {
+func (c *coverage) Load(ctx context.Context, n domain.ContractNumber, recordedAt func() time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error) {
 	var all []domain.Enrollee
 	last := domain.PatientID("")
 	for e, err := range enrollees {
@@ -80,25 +81,40 @@ func (c *coverage) Load(ctx context.Context, n domain.ContractNumber, recordedAt
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	at := recordedAt()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	versions := c.versions[n]
 	if len(versions) > 0 {
 		current := versions[len(versions)-1]
-		if recordedAt.Before(current.recorded) {
-			return 0, domain.Errorf(domain.Invalid, "the enrollment of contract %s in force was recorded after %s", n, recordedAt)
+		if at.Before(current.recorded) {
+			return 0, domain.Errorf(domain.Invalid, "the enrollment of contract %s in force was recorded after %s", n, at)
 		}
 		if slices.EqualFunc(current.enrollees, all, sameEnrollee) {
+			versions = slices.Clone(versions)
+			if at.After(current.asOf) {
+				versions[len(versions)-1].asOf = at
+			}
+			c.versions[n] = versions
 			return domain.EnrollmentVersion(len(versions)), nil
 		}
 	}
 	if c.versions == nil {
 		c.versions = map[domain.ContractNumber][]enrollment{}
 	}
-	c.versions[n] = append(slices.Clip(versions), enrollment{recordedAt, all})
+	c.versions[n] = append(slices.Clip(versions), enrollment{at, at, all})
 	return domain.EnrollmentVersion(len(versions) + 1), nil
 }
 
 func sameEnrollee(a, b domain.Enrollee) bool {
 	return a.Patient == b.Patient && a.Months == b.Months && a.IDs.Current == b.IDs.Current && slices.Equal(a.IDs.Historic, b.IDs.Historic)
+}
+
+// AsOf implements ports.Coverage.
+func (c *coverage) AsOf(ctx context.Context, n domain.ContractNumber, v domain.EnrollmentVersion) (time.Time, error) {
+	versions := c.of(n)
+	if v < 1 || int(v) > len(versions) {
+		return time.Time{}, domain.Errorf(domain.NotFound, "contract %s has no enrollment version %d", n, v)
+	}
+	return versions[v-1].asOf, ctx.Err()
 }

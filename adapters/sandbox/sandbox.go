@@ -29,11 +29,21 @@ type Seeder struct {
 // Seed puts everything there that is not there yet. Doing it again changes
 // nothing, and what staff changed about an attestation stays.
 func (s *Seeder) Seed(ctx context.Context) error {
+	if err := s.Parties(ctx); err != nil {
+		return err
+	}
 	for _, row := range sandboxauth.Guide {
-		if err := s.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error { return s.sponsor(ctx, tx, row) }); err != nil {
+		if err := s.enroll(ctx, row.Contract); err != nil {
 			return err
 		}
-		if err := s.enroll(ctx, row.Contract); err != nil {
+	}
+	return nil
+}
+
+// Parties is Seed without the enrollees, who come from elsewhere then.
+func (s *Seeder) Parties(ctx context.Context) error {
+	for _, row := range sandboxauth.Guide {
+		if err := s.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error { return s.sponsor(ctx, tx, row) }); err != nil {
 			return err
 		}
 	}
@@ -64,7 +74,7 @@ func (s *Seeder) enroll(ctx context.Context, n domain.ContractNumber) error {
 	if v, err := s.Coverage.VersionAt(ctx, n, recorded); err != nil || v != 0 {
 		return err
 	}
-	_, err := s.Coverage.Load(ctx, n, recorded, s.enrollees(n))
+	_, err := s.Coverage.Load(ctx, n, ports.At(recorded), s.enrollees(n))
 	return err
 }
 

@@ -160,7 +160,7 @@ func newPlant(b *testing.B) *plant {
 		}
 		return tx.Attestations.Append(ctx, site.Event(site.First, domain.Attest, 2020_01_01))
 	}))
-	_, err := p.store.Load(b.Context(), site.First, site.Start.AddDate(-1, 0, 0), func(yield func(domain.Enrollee, error) bool) {
+	_, err := p.store.Load(b.Context(), site.First, ports.At(site.Start.AddDate(-1, 0, 0)), func(yield func(domain.Enrollee, error) bool) {
 		for _, e := range p.people {
 			if !yield(e, nil) {
 				return

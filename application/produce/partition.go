@@ -196,6 +196,9 @@ func (f *fetched) count(r *domain.PartitionResult) {
 		r.Excluded[string(v)] += n
 	}
 	c := &r.Columns
+	if f.IDs.Current == "" {
+		c.NoCurrentMBI++
+	}
 	switch {
 	case f.optedOut:
 		c.OptedOut++

@@ -70,11 +70,17 @@ func (u *UseCase) planContract(ctx context.Context, s domain.ExportJobState, n d
 	if err != nil {
 		return plan, err
 	}
-	if plan.From = u.fromAsOf(events, s.TransactionTime); plan.From.IsZero() {
-		plan.From = now.From(u.Settings.EarliestServed) // the attestation is newer than the source is complete
-	}
+	// Where the history has changed since, the later start counts: what an earlier
+	// one adds the next export delivers, and what a later one takes must not leave.
+	plan.From = max(u.fromAsOf(events, s.TransactionTime), now.From(u.Settings.EarliestServed))
 	if plan.Enrollment, err = u.Coverage.VersionAt(ctx, n, s.TransactionTime); err == nil && plan.Enrollment == 0 {
 		plan.Enrollment, err = u.Coverage.VersionAt(ctx, n, u.Clock.Now()) // the same of the first enrollment
+	}
+	if err == nil && plan.Enrollment == 0 && u.Settings.EnrollmentWait > 0 {
+		err = u.awaitEnrollment(s, n)
+	}
+	if err == nil && plan.Enrollment > 0 {
+		plan.EnrolledAsOf, err = u.Coverage.AsOf(ctx, n, plan.Enrollment)
 	}
 	if err != nil || s.Window.Since.IsZero() {
 		return plan, err
@@ -82,6 +88,15 @@ func (u *UseCase) planContract(ctx context.Context, s domain.ExportJobState, n d
 	plan.FromBefore = u.fromAsOf(events, s.Window.Since)
 	plan.Before, err = u.Coverage.VersionAt(ctx, n, s.Window.Since)
 	return plan, err
+}
+
+// awaitEnrollment is what a job gets that is planned before the contract's first
+// enrollment has been taken in. Nobody enrolled would look like success.
+func (u *UseCase) awaitEnrollment(s domain.ExportJobState, n domain.ContractNumber) error {
+	if u.Clock.Now().Sub(s.CreatedAt) < u.Settings.EnrollmentWait {
+		return domain.Errorf(domain.Unavailable, "the enrollment of contract %s has not been taken in yet", n)
+	}
+	return domain.Errorf(domain.BusinessRule, "Who is enrolled in contract %s is not known yet.", n)
 }
 
 // fromAsOf returns the first day served by what had been recorded at t.

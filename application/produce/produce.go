@@ -26,6 +26,7 @@ type Settings struct {
 	StageBytes       int           // an enrollee's claims beyond this many bytes wait on disk instead of in memory
 	Lease            time.Duration // how long a silent worker keeps its partition
 	Margin           time.Duration // how far the transaction time stays behind, for clocks that differ
+	EnrollmentWait   time.Duration // how long a job waits for the first enrollment of a contract; 0 for not at all
 	SourceWait       time.Duration // how long a job waits for a source that is not complete up to its _since
 	Patience         time.Duration // how long a task may wait in the queue before it is queued again
 	FileLife         time.Duration // how long files can be fetched after completion

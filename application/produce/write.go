@@ -264,7 +264,7 @@ func accountsOf(plans []domain.ContractPlan, parts []domain.Partition) []domain.
 	}
 	accounts := make([]domain.Account, len(plans))
 	for i, p := range plans {
-		accounts[i] = domain.Account{Contract: p.Contract, Columns: sums[p.Contract]}
+		accounts[i] = domain.Account{Contract: p.Contract, Columns: sums[p.Contract], EnrolledAsOf: p.EnrolledAsOf}
 	}
 	return accounts
 }

@@ -30,6 +30,7 @@ var commands = []command{
 	{"audit", "guard the audit trail: audit verify, list, seal, archive, key, or restored", auditTrail},
 	{"preferences", "take in a file of what beneficiaries said about sharing: preferences FILE CONFIRMATION", importPreferences},
 	{"hpms", "follow HPMS now: hpms refresh; what waits: hpms waiting, release, reject; who keeps a contract: hpms manual, automatic", hpmsCommand},
+	{"enrollment", "how enrollment stands: enrollment status; take it in again: refresh; what waits: waiting, release, reject", enrollmentCommand},
 	{"config", "show every setting, its value and where that came from", showConfig},
 	{"rules", "show what of a claim may leave: rules STU3, or rules R4", showRules},
 	{"synth", "write synthetic people and claims as NDJSON: synth R4 DIR [gzip] [split=500MB] S0000 S0001", synth},

@@ -8,29 +8,33 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
 )
 
 // Coverage runs the conformance suite of ports.Coverage.
 func Coverage(t *testing.T, create func(t *testing.T) Store) {
 	storeParts(t, create, map[string]func(storeTest){
-		"before the first load there is nothing":   coverageNothing,
-		"a load comes back whole":                  coverageWhole,
-		"versions stay as they were":               coverageVersions,
-		"a load that changes nothing is no load":   coverageUnchanged,
-		"a load of nobody":                         coverageNobody,
-		"VersionAt goes by when it was recorded":   coverageVersionAt,
-		"an older load is refused":                 coverageOlder,
-		"contracts do not touch each other":        coverageContracts,
-		"a sequence that fails leaves no trace":    coverageFails,
-		"a sequence out of order leaves no trace":  coverageOutOfOrder,
-		"an ended context leaves no trace":         coverageCancelled,
-		"key ranges are in byte order, both ends":  coverageRanges,
-		"the ranges of a cut together hold all":    coverageCut,
-		"Members can be left early":                coverageLeft,
-		"Members reads on while a load goes on":    coverageBeside,
-		"racing loads of one contract all succeed": coverageRacing,
+		"a version is as of when it was last found to be so": coverageAsOf,
+		"the time is asked for when all is written":          coverageRecordedLast,
+		"before the first load there is nothing":             coverageNothing,
+		"a load comes back whole":                            coverageWhole,
+		"versions stay as they were":                         coverageVersions,
+		"a load that changes nothing is no load":             coverageUnchanged,
+		"a load of nobody":                                   coverageNobody,
+		"VersionAt goes by when it was recorded":             coverageVersionAt,
+		"an older load is refused":                           coverageOlder,
+		"contracts do not touch each other":                  coverageContracts,
+		"a sequence that fails leaves no trace":              coverageFails,
+		"a sequence out of order leaves no trace":            coverageOutOfOrder,
+		"an ended context leaves no trace":                   coverageCancelled,
+		"key ranges are in byte order, both ends":            coverageRanges,
+		"the ranges of a cut together hold all":              coverageCut,
+		"Members can be left early":                          coverageLeft,
+		"Members reads on while a load goes on":              coverageBeside,
+		"racing loads of one contract all succeed":           coverageRacing,
 	})
 }
 
@@ -63,7 +67,7 @@ func sequence(list []domain.Enrollee, end error) iter.Seq2[domain.Enrollee, erro
 
 func (s storeTest) load(minute int, list []domain.Enrollee) domain.EnrollmentVersion {
 	s.Helper()
-	v, err := s.store.Load(s.Context(), "S0001", instantAt(minute), sequence(list, nil))
+	v, err := s.store.Load(s.Context(), "S0001", ports.At(instantAt(minute)), sequence(list, nil))
 	if err != nil {
 		s.Fatalf("Load: %v", err)
 	}
@@ -216,7 +220,7 @@ func coverageVersionAt(s storeTest) {
 
 func coverageOlder(s storeTest) {
 	v := s.load(10, enrollees("-1"))
-	if _, err := s.store.Load(s.Context(), "S0001", instantAt(9), sequence(enrollees("-2"), nil)); err == nil {
+	if _, err := s.store.Load(s.Context(), "S0001", ports.At(instantAt(9)), sequence(enrollees("-2"), nil)); err == nil {
 		s.Error("a load recorded before the version in force was taken")
 	}
 	if got := s.versionAt(99); got != v {
@@ -226,7 +230,7 @@ func coverageOlder(s storeTest) {
 
 func coverageContracts(s storeTest) {
 	s.load(1, enrollees("-1", "-2"))
-	other, err := s.store.Load(s.Context(), "S0002", instantAt(2), sequence(enrollees("-2", "-3"), nil))
+	other, err := s.store.Load(s.Context(), "S0002", ports.At(instantAt(2)), sequence(enrollees("-2", "-3"), nil))
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -267,7 +271,7 @@ func coverageFails(s storeTest) {
 	old := enrollees("-a", "-b")
 	v := s.load(1, old)
 	for _, before := range [][]domain.Enrollee{nil, enrollees("-b"), manyEnrollees("-a", 3000)} {
-		_, err := s.store.Load(s.Context(), "S0001", instantAt(2), sequence(before, errUndo))
+		_, err := s.store.Load(s.Context(), "S0001", ports.At(instantAt(2)), sequence(before, errUndo))
 		if !errors.Is(err, errUndo) {
 			s.Errorf("the error is %v, want that of the sequence", err)
 		}
@@ -279,7 +283,7 @@ func coverageOutOfOrder(s storeTest) {
 	old := enrollees("-a", "-b")
 	v := s.load(1, old)
 	for _, wrong := range [][]domain.Enrollee{enrollees("-b", "-a"), enrollees("-a", "-a"), enrollees("-a", "-B")} {
-		if _, err := s.store.Load(s.Context(), "S0001", instantAt(2), sequence(wrong, nil)); err == nil {
+		if _, err := s.store.Load(s.Context(), "S0001", ports.At(instantAt(2)), sequence(wrong, nil)); err == nil {
 			s.Errorf("%v were taken", patients(wrong))
 		}
 	}
@@ -290,7 +294,7 @@ func coverageCancelled(s storeTest) {
 	old := enrollees("-a", "-b")
 	v := s.load(1, old)
 	ctx, cancel := context.WithCancel(s.Context())
-	_, err := s.store.Load(ctx, "S0001", instantAt(2), func(yield func(domain.Enrollee, error) bool) {
+	_, err := s.store.Load(ctx, "S0001", ports.At(instantAt(2)), func(yield func(domain.Enrollee, error) bool) {
 		for i, e := range manyEnrollees("-", 2500) {
 			if i == 2000 {
 				cancel()
@@ -387,7 +391,7 @@ func coverageRacing(s storeTest) {
 	const n = 4
 	versions := make([]domain.EnrollmentVersion, n)
 	for _, err := range atOnce(n, func(i int) (err error) {
-		versions[i], err = s.store.Load(s.Context(), "S0001", instantAt(1), sequence(manyEnrollees(fmt.Sprintf("-%d-", i), 700), nil))
+		versions[i], err = s.store.Load(s.Context(), "S0001", ports.At(instantAt(1)), sequence(manyEnrollees(fmt.Sprintf("-%d-", i), 700), nil))
 		return err
 	}) {
 		if err != nil {
@@ -396,5 +400,56 @@ func coverageRacing(s storeTest) {
 	}
 	for i, v := range versions {
 		s.holds(v, manyEnrollees(fmt.Sprintf("-%d-", i), 700))
+	}
+}
+
+func coverageAsOf(s storeTest) {
+	load := func(minute int, ids ...string) domain.EnrollmentVersion {
+		s.Helper()
+		v, err := s.store.Load(s.Context(), "S0001", ports.At(instantAt(minute)), sequence(enrollees(ids...), nil))
+		if err != nil {
+			s.Fatal(err)
+		}
+		return v
+	}
+	is := func(v domain.EnrollmentVersion, minute int) {
+		s.Helper()
+		if at, err := s.store.AsOf(s.Context(), "S0001", v); err != nil || !at.Equal(instantAt(minute)) {
+			s.Errorf("version %d is as of %s, %v, want %s", v, at, err, instantAt(minute))
+		}
+	}
+	first := load(1, "-1")
+	is(first, 1)
+	if same := load(5, "-1"); same != first {
+		s.Fatalf("a load that changes nothing gives version %d", same)
+	}
+	is(first, 5)
+	second := load(7, "-2")
+	is(first, 5)
+	is(second, 7)
+	if at, err := s.store.VersionAt(s.Context(), "S0001", instantAt(6)); err != nil || at != first {
+		s.Errorf("at 6 it is version %d, %v", at, err)
+	}
+	_, err := s.store.AsOf(s.Context(), "S0001", second+1)
+	s.refused(err, domain.NotFound)
+}
+
+func coverageRecordedLast(s storeTest) {
+	ended := false
+	v, err := s.store.Load(s.Context(), "S0001", func() time.Time {
+		if !ended {
+			s.Error("the time was asked for before all enrollees had come")
+		}
+		return instantAt(1)
+	}, func(yield func(domain.Enrollee, error) bool) {
+		for _, e := range enrollees("-1", "-2") {
+			if !yield(e, nil) {
+				return
+			}
+		}
+		ended = true
+	})
+	if err != nil || v == 0 {
+		s.Errorf("version %d, %v", v, err)
 	}
 }

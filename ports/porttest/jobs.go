@@ -56,10 +56,10 @@ func fullJob() domain.ExportJobState {
 		ExpiresAt:       instantAt(3),
 		TransactionTime: instantAt(-1),
 		Plans: []domain.ContractPlan{
-			{Contract: "S0002", Enrollment: 3, Before: 2, Enrolled: 100, From: 2020_01_01, FromBefore: 2021_02_03},
+			{Contract: "S0002", Enrollment: 3, EnrolledAsOf: instantAt(-30), Before: 2, Enrolled: 100, From: 2020_01_01, FromBefore: 2021_02_03},
 			{Contract: "S0001", Enrollment: 1},
 		},
-		Accounts: []domain.Account{{Contract: "S0002", Columns: domain.Columns{Exported: 1, NoClaims: 2, OptedOut: 3, Failed: 4, FullHistory: 5}}},
+		Accounts: []domain.Account{{Contract: "S0002", Columns: domain.Columns{Exported: 1, NoClaims: 2, OptedOut: 3, Failed: 4, NoCurrentMBI: 6, FullHistory: 5}, EnrolledAsOf: instantAt(-30)}},
 		Failure:  domain.Failure{Code: domain.Unavailable, Reason: "the source is away", ID: "abc"},
 	}
 }

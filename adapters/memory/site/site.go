@@ -116,7 +116,7 @@ func (s *Site) Enroll(n domain.ContractNumber, at time.Time, people ...domain.En
 			}
 		}
 	}
-	if _, err := s.Store.Load(s.t.Context(), n, at, all); err != nil {
+	if _, err := s.Store.Load(s.t.Context(), n, ports.At(at), all); err != nil {
 		s.t.Fatal(err)
 	}
 }
