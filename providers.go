@@ -206,6 +206,18 @@ func provideClaims(cfg *config.Config, folder *ndjson.Source, upstream *bfd.Sour
 	return telemetry.Claims(source), nil
 }
 
+// providePeople returns where what is about people beside claims comes from, and
+// nothing where only claims leave.
+func providePeople(cfg *config.Config, folder *ndjson.Source, p *synthetic.Population, clock ports.Clock) ports.People {
+	switch {
+	case len(cfg.Types) == 0:
+		return nil
+	case folder != nil:
+		return folder
+	}
+	return synthetic.NewClaims(p, clock.Now)
+}
+
 func provideIssuer(ctx context.Context, base publicURL, secrets ports.Secrets, clock ports.Clock) (*sandboxauth.Issuer, error) {
 	return sandboxauth.New(ctx, sandboxauth.Config{PublicURL: string(base), Credentials: sandboxauth.GuideCredentials()}, secrets, clock)
 }
@@ -399,7 +411,7 @@ func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, links
 	}
 	tokens := string(base) + sandboxauth.TokenPath
 	app := fiberapi.New(fiberapi.Config{PublicURL: string(base), TokenURL: tokens, TokenAuth: fiberapi.TokenAuth{Methods: sandboxauth.Methods, Scopes: []string{sandboxauth.Scope}}, Version: Version(), TrustedProxies: proxies, Log: log,
-		Requests: cfg.Requests, Transfers: cfg.Transfers, Links: links,
+		Requests: cfg.Requests, Transfers: cfg.Transfers, Links: links, Types: cfg.Types,
 		Around: telemetry.Requests(), Trace: telemetry.Traceparent}, use)
 	issuer.Mount(app)
 	description, err := openapi.NewDocument("") // the issuer is the sandbox's

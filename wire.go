@@ -43,7 +43,7 @@ var adapters = wire.NewSet(
 	wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)),
 	provideFileStore, provideLinks, provideFiles, provideScratch,
 	wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)),
-	providePopulation, provideFolder, provideBFD, provideClaims,
+	providePopulation, provideFolder, provideBFD, provideClaims, providePeople,
 	provideHPMS, provideEnrollment,
 	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
 )

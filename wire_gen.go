@@ -191,6 +191,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
+	people := providePeople(cfg, source, population, system)
 	scratch, err := provideScratch(cfg, ab2dDataLock)
 	if err != nil {
 		cleanup6()
@@ -206,6 +207,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Store:    store,
 		Coverage: store,
 		Claims:   claims,
+		People:   people,
 		Files:    files,
 		Packing:  packing,
 		Scratch:  scratch,
@@ -473,7 +475,7 @@ func InitializeEnrollment(ctx context.Context, cfg *config.Config) (*enrollment.
 // one provider below chooses by the settings, in plain words.
 var adapters = wire.NewSet(
 	provideLog, provideListener, providePublicURL,
-	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFileStore, provideLinks, provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideBFD, provideClaims,
+	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFileStore, provideLinks, provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideBFD, provideClaims, providePeople,
 	provideHPMS, provideEnrollment,
 	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
 )

@@ -61,17 +61,21 @@ type PartitionResult struct {
 	Claims   int
 }
 
-// FileKind tells data from errors.
+// FileKind tells apart what is in a file.
 type FileKind string
 
 // The kinds of output file.
 const (
-	DataFile  FileKind = "data"
-	ErrorFile FileKind = "error"
+	DataFile     FileKind = "data" // claims
+	PatientFile  FileKind = "patient"
+	CoverageFile FileKind = "coverage"
+	ErrorFile    FileKind = "error"
 )
 
 // Values lists the kinds, for stores that keep them as an enumeration.
-func (FileKind) Values() []string { return []string{string(DataFile), string(ErrorFile)} }
+func (FileKind) Values() []string {
+	return []string{string(DataFile), string(PatientFile), string(CoverageFile), string(ErrorFile)}
+}
 
 // StoredFile is one finished NDJSON file as it lies in the store.
 type StoredFile struct {
@@ -99,10 +103,15 @@ type OutputFile struct {
 
 // ResourceType returns what the lines of the file are.
 func (f OutputFile) ResourceType() string {
-	if f.Kind == ErrorFile {
+	switch f.Kind {
+	case ErrorFile:
 		return "OperationOutcome"
+	case PatientFile:
+		return string(Patient)
+	case CoverageFile:
+		return string(Coverage)
 	}
-	return "ExplanationOfBenefit"
+	return string(ExplanationOfBenefit)
 }
 
 // NameFiles gives the files of a job's partitions their public names, in the
@@ -114,15 +123,15 @@ func NameFiles(partitions []Partition) []OutputFile {
 	var out []OutputFile
 	type series struct {
 		contract ContractNumber
-		kind     FileKind
+		errors   bool
 	}
 	count := map[series]int{}
 	for _, p := range partitions {
 		for _, f := range p.Result.Files {
-			s := series{p.Contract, f.Kind}
+			s := series{p.Contract, f.Kind == ErrorFile}
 			count[s]++
 			suffix := ".ndjson"
-			if f.Kind == ErrorFile {
+			if s.errors {
 				suffix = "_error.ndjson"
 			}
 			out = append(out, OutputFile{Job: p.ID.Job, Contract: p.Contract, StoredFile: f,

@@ -1,6 +1,9 @@
 package domain
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+)
 
 // Terms are what a kick-off asked for beside its window of time. The zero Terms
 // ask for every claim of every enrollee, in files as the site cuts them.
@@ -10,8 +13,25 @@ import "reflect"
 // wrongly, so stores keep jobs with terms out of the sight of programs from
 // before there were any.
 type Terms struct {
-	SeparateStatus bool      `json:"separateStatus,omitempty"` // the status of the export stands apart from that of the answer which tells it
-	Ignored        []Ignored `json:"ignored,omitempty"`        // what was asked for and is not done, for the sponsor to be told
+	Types          []ResourceType `json:"types,omitempty"`          // what is asked for; nothing stands for claims alone
+	SeparateStatus bool           `json:"separateStatus,omitempty"` // the status of the export stands apart from that of the answer which tells it
+	Ignored        []Ignored      `json:"ignored,omitempty"`        // what was asked for and is not done, for the sponsor to be told
+}
+
+// Has reports whether resources of the type were asked for.
+func (t Terms) Has(r ResourceType) bool {
+	return len(t.Types) == 0 && r == ExplanationOfBenefit || slices.Contains(t.Types, r)
+}
+
+// Records are the types that were asked for beside claims, in the order of their files.
+func (t Terms) Records() []ResourceType {
+	var all []ResourceType
+	for _, r := range ResourceTypes {
+		if r != ExplanationOfBenefit && t.Has(r) {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // IsZero reports whether nothing was asked for.

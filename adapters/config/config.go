@@ -88,6 +88,7 @@ type Config struct {
 	FileLife        time.Duration
 	EarliestServed  domain.Date
 	RestrictedCodes bool
+	Types           Types // beside claims
 
 	Weights          Weights
 	Workers          int
@@ -165,6 +166,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.DurationVar(&c.FileLife, "file-life", 24*time.Hour, "how long files can be fetched")
 	fs.TextVar(&c.EarliestServed, "earliest-served", domain.EarliestServed, "first day of service that is shared")
 
+	fs.Var(&c.Types, "types", "what may be exported: ExplanationOfBenefit, and with it Patient and Coverage, as ExplanationOfBenefit,Patient,Coverage; the rule that sponsors receive data under speaks of claims")
 	fs.BoolVar(&c.RestrictedCodes, "restricted-codes", true, "leave out claims with codes of 42 CFR Part 2 (SAMHSA), not only those labelled so")
 
 	fs.IntVar(&c.Workers, "workers", runtime.GOMAXPROCS(0), "partitions written at once in this process")
@@ -228,6 +230,9 @@ func (c *Config) check() error {
 	oneOf("claims", c.Claims, Synthetic, NDJSON, BFD)
 	c.checkHPMS(refuse)
 	c.checkEnrollment(refuse)
+	if c.Claims == BFD && len(c.Types) > 0 {
+		refuse("types is %s and claims is bfd, which is only asked for claims", c.Types.String())
+	}
 	if (c.Claims == NDJSON) != (c.ClaimsDir != "") {
 		refuse("claims is %q and claims-dir is %q; ndjson needs a folder, and nothing else takes one", c.Claims, c.ClaimsDir)
 	}

@@ -3,6 +3,7 @@ package fiberapi_test
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,4 +213,37 @@ func FuzzParameters(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestTypesBesideClaimsAreForTheOperatorToOffer(t *testing.T) {
+	both := []domain.ResourceType{domain.Patient, domain.Coverage}
+	for _, c := range []struct {
+		offered []domain.ResourceType
+		query   string
+		want    []domain.ResourceType // nil for claims alone
+		refused bool
+	}{
+		{nil, "_type=ExplanationOfBenefit", nil, false},
+		{nil, "_type=Patient", nil, true},
+		{both, "", nil, false},
+		{both, "_type=ExplanationOfBenefit", nil, false},
+		{both, "_type=Coverage,ExplanationOfBenefit&_type=Patient", domain.ResourceTypes, false},
+		{both, "_type=Patient", both[:1], false},
+		{both, "_type=Patient,Patient", both[:1], false},
+		{both, "_type=Patient,Practitioner", nil, true},
+		{both[:1], "_type=Coverage", nil, true},
+	} {
+		w := newWorld(t, func(cfg *fiberapi.Config) { cfg.Types = c.offered })
+		var got *export.Start
+		w.start = func(cmd export.Start) (domain.JobID, error) {
+			got = &cmd
+			return job, nil
+		}
+		res := w.do("GET", strings.TrimSuffix("/api/v2/fhir/Patient/$export?"+c.query, "?"))
+		if c.refused {
+			res.refused(t, 400, "invalid")
+		} else if res.StatusCode != 202 || got == nil || !slices.Equal(got.Terms.Types, c.want) {
+			t.Errorf("%q of %v: %d, %+v", c.query, c.offered, res.StatusCode, got)
+		}
+	}
 }

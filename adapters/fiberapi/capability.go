@@ -77,18 +77,21 @@ func (a *api) onlyR4() object {
 	}
 	group := a.groupResource()
 	group["operation"] = export["Group"]
+	resources := []object{
+		group,
+		{"type": "Patient", "operation": export["Patient"],
+			"documentation": "The people enrolled in any of the caller's contracts. There is no other interaction than the export."},
+		{"type": "ExplanationOfBenefit", "documentation": "What exports deliver unless _type says otherwise. It can only be exported."},
+	}
+	if slices.Contains(a.Types, domain.Coverage) {
+		resources = append(resources, object{"type": "Coverage", "documentation": "Coverage by Part A and Part B. It can only be exported."})
+	}
 	return object{
 		"fhirVersion": "4.0.1",
 		"rest": []object{{
-			"mode":     "server",
-			"security": a.security("http://terminology.hl7.org/CodeSystem/restful-security-service"),
-			"resource": []object{
-				group,
-				{"type": "Patient", "operation": export["Patient"],
-					"documentation": "The people enrolled in any of the caller's contracts. There is no other interaction than the export."},
-				{"type": "ExplanationOfBenefit", "documentation": "The one type that exports deliver. It can only be exported."},
-				a.definitionResource(),
-			},
+			"mode":      "server",
+			"security":  a.security("http://terminology.hl7.org/CodeSystem/restful-security-service"),
+			"resource":  append(resources, a.definitionResource()),
 			"operation": export[""],
 		}},
 	}

@@ -48,6 +48,8 @@ type Config struct {
 	// nil for none.
 	Trace func(ctx context.Context) string
 
+	Types []domain.ResourceType // that may be exported beside claims
+
 	Log *slog.Logger // slog.Default() if nil
 
 	// Around goes around every request on the app, as tracing does; nil for none.

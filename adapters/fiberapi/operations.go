@@ -40,7 +40,7 @@ type operationParameter struct {
 
 // operationParameters are those of the exports, which are the same for all three.
 var operationParameters = []operationParameter{
-	{"_type", "string", "*", "The types of resource to export: ExplanationOfBenefit, which is the one there is. Any other is an error."},
+	{"_type", "string", "*", "The types of resource to export. Without it, it is ExplanationOfBenefit. Any type that the server does not export is an error."},
 	{"_outputFormat", "string", "1", "application/fhir+ndjson, application/ndjson or ndjson, which all mean the same."},
 	{"_since", "instant", "1", "Claims last updated after it. People who are new to a contract since then come with their full history."},
 	{"_until", "instant", "1", "Claims last updated at or before it."},

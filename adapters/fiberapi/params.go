@@ -13,6 +13,8 @@ import (
 
 // asked is what the parameters of a kick-off ask for.
 type asked struct {
+	offered []domain.ResourceType // beside claims
+
 	window    domain.Window
 	sinceLast bool
 	terms     domain.Terms
@@ -52,8 +54,10 @@ type given struct {
 // readParameters reads what a kick-off asks for. What is wrong is refused; or
 // passed over and noted, when the client is lenient. What no standard knows is
 // always passed over and noted.
-func readParameters(all []given, lenient bool) (asked, error) {
-	var a asked
+//
+// Types are those that an export may have beside claims.
+func readParameters(all []given, lenient bool, types ...domain.ResourceType) (asked, error) {
+	a := asked{offered: types}
 	for _, g := range all {
 		next := a
 		err := g.into(&next)
@@ -160,14 +164,31 @@ func listed(values []string) (all []string) {
 	return all
 }
 
-func readType(_ *asked, _ string, values []string) error {
-	for _, t := range listed(values) {
-		if t != "ExplanationOfBenefit" {
-			return invalid("The _type %s is not supported.", quoted(t)).
-				WithNext("Leave _type out, or write _type=ExplanationOfBenefit: that is the one type there is.")
+func readType(a *asked, _ string, values []string) error {
+	var wanted []domain.ResourceType
+	for _, v := range listed(values) {
+		t, err := domain.ParseResourceType(v)
+		if err != nil || t != domain.ExplanationOfBenefit && !slices.Contains(a.offered, t) {
+			return invalid("The _type %s is not supported.", quoted(v)).WithNext(a.types())
 		}
+		wanted = append(wanted, t)
+	}
+	if slices.ContainsFunc(wanted, func(t domain.ResourceType) bool { return t != domain.ExplanationOfBenefit }) {
+		a.terms.Types = slices.DeleteFunc(slices.Clone(domain.ResourceTypes), func(t domain.ResourceType) bool { return !slices.Contains(wanted, t) })
 	}
 	return nil
+}
+
+// types tells what _type may be.
+func (a *asked) types() string {
+	if len(a.offered) == 0 {
+		return "Leave _type out, or write _type=ExplanationOfBenefit: that is the one type there is."
+	}
+	all := []string{string(domain.ExplanationOfBenefit)}
+	for _, t := range a.offered {
+		all = append(all, string(t))
+	}
+	return "Use " + strings.Join(all, ", ") + ", or leave _type out for ExplanationOfBenefit alone."
 }
 
 func readSinceLast(a *asked, name string, values []string) error {

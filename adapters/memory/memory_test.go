@@ -35,6 +35,19 @@ func TestClaims(t *testing.T) {
 	})
 }
 
+func TestPeople(t *testing.T) {
+	porttest.People(t, func(*testing.T) porttest.PeopleSource {
+		claims := memory.NewClaims(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
+		source := &memory.People{Claims: claims}
+		people := []domain.PatientID{"-1", "-2"}
+		for _, p := range people {
+			source.Put(p, fmt.Sprintf(`{"resourceType":"Coverage","id":"a%[1]s","beneficiary":{"reference":"Patient/%[1]s"}}`, p),
+				fmt.Sprintf(`{"resourceType":"Patient","id":"%s"}`, p))
+		}
+		return porttest.PeopleSource{Source: source, Claims: claims, Versions: []domain.FHIRVersion{domain.STU3, domain.R4}, Patients: people, Stranger: "-3"}
+	})
+}
+
 func TestStore(t *testing.T) {
 	porttest.Stores(t, func(*testing.T) porttest.Store {
 		s := memory.NewStore()

@@ -31,6 +31,7 @@ type builder struct {
 	catalog catalog
 	claims  *sorter // patient and order of line -> claim
 	people  *sorter // patient and order of line -> identifiers or months
+	records *sorter // patient, type and order of line -> Patient or Coverage as it stands
 	members *sorter // contract and patient -> months and identifiers
 
 	line  line
@@ -46,6 +47,8 @@ type builder struct {
 func (b *builder) build(files []sourceFile, name string) (err error) {
 	b.catalog = catalog{Format: format, Versions: map[domain.FHIRVersion]versionFacts{}, Others: map[string]int64{}}
 	b.claims, b.people, b.members = newSorter(b.index, b.run), newSorter(b.index, b.run), newSorter(b.index, b.run)
+	b.records = newSorter(b.index, b.run)
+	defer b.records.close()
 	defer b.claims.close()
 	defer b.people.close()
 	defer b.members.close()
@@ -67,6 +70,9 @@ func (b *builder) build(files []sourceFile, name string) (err error) {
 		return err
 	}
 	if err := b.writeClaims(); err != nil {
+		return err
+	}
+	if err := b.writeRecords(); err != nil {
 		return err
 	}
 	if err := b.joinPeople(); err != nil {
@@ -133,6 +139,9 @@ func (b *builder) readLine(raw []byte, c claim, order uint64) error {
 		return errors.New("no resourceType: not a FHIR resource")
 	case "Patient":
 		id, ids, err := readPatient(raw)
+		if err == nil {
+			err = b.record(id, isPatient, order, raw)
+		}
 		if err != nil {
 			return err
 		}
@@ -140,6 +149,9 @@ func (b *builder) readLine(raw []byte, c claim, order uint64) error {
 		return b.people.add(b.orderedKey(id, order), b.value)
 	case "Coverage":
 		id, months, err := readCoverage(raw)
+		if err == nil {
+			err = b.record(id, isCoverage, order, raw)
+		}
 		if err != nil {
 			return err
 		}
@@ -183,6 +195,78 @@ const (
 	isPatient  = 'p'
 	isCoverage = 'c'
 )
+
+// record takes in a Patient or a Coverage as it stands. They are small, so that
+// the index itself holds them.
+func (b *builder) record(patient []byte, kind byte, order uint64, raw []byte) error {
+	key := append(append(b.key[:0], patient...), 0, recordOrder[kind])
+	b.key = binary.BigEndian.AppendUint64(key, order)
+	return b.records.add(b.key, raw)
+}
+
+// recordOrder puts a person's Patient before the coverage.
+var recordOrder = map[byte]byte{isPatient: 0, isCoverage: 1}
+
+// writeRecords writes what is about each person beside claims. Of several
+// resources of one type and id the last counts.
+func (b *builder) writeRecords() error {
+	w := &peopleWriter{out: b.out}
+	b.catalog.Records.From = b.out.at
+	var patient []byte
+	var all [][]byte
+	end := func() error {
+		if patient == nil {
+			return nil
+		}
+		b.value = b.value[:0]
+		for _, raw := range lastOfEach(all) {
+			b.value = appendText(b.value, raw)
+		}
+		return w.write(patient, b.value)
+	}
+	for r, err := range b.records.sorted() {
+		if err == nil {
+			err = b.ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if id := r.key[:len(r.key)-10]; !bytes.Equal(id, patient) || patient == nil {
+			if err := end(); err != nil {
+				return err
+			}
+			patient, all = append(patient[:0], id...), all[:0]
+		}
+		all = append(all, bytes.Clone(r.value))
+	}
+	if err := end(); err != nil {
+		return err
+	}
+	b.catalog.Records.To = b.out.at
+	var err error
+	b.catalog.RecordDirectory, err = w.directory()
+	return err
+}
+
+// lastOfEach drops resources that come again later, by type and id.
+func lastOfEach(all [][]byte) [][]byte {
+	last := map[string]int{}
+	name := func(raw []byte) string {
+		var l line
+		_ = l.read(raw) // it was read before
+		return l.kind + "/" + string(l.id)
+	}
+	for i, raw := range all {
+		last[name(raw)] = i
+	}
+	var kept [][]byte
+	for i, raw := range all {
+		if last[name(raw)] == i {
+			kept = append(kept, raw)
+		}
+	}
+	return kept
+}
 
 func (b *builder) enroll(patient []byte, n domain.ContractNumber, months domain.MonthSet, order uint64) error {
 	b.value = appendText(appendText(append(b.value[:0], isCoverage), n), months)

@@ -18,7 +18,7 @@ import (
 )
 
 // format is the number of the index's form; another form is built anew.
-const format = 1
+const format = 2
 
 // magic ends a complete index.
 const magic = "AB2DNDJS"
@@ -34,6 +34,8 @@ type catalog struct {
 	Others          map[string]int64                    `json:"others"` // lines of types that are passed over
 	Claims          section                             `json:"claims"`
 	Directory       section                             `json:"directory"`
+	Records         section                             `json:"records"` // Patient and Coverage, by person
+	RecordDirectory section                             `json:"recordDirectory"`
 	Contracts       []contractFacts                     `json:"contracts"` // in the order of their numbers
 }
 
@@ -84,7 +86,8 @@ func (c *catalog) isOf(files []sourceFile) bool {
 type index struct {
 	f       *os.File
 	catalog catalog
-	stops   []stop
+	stops   []stop    // of the claims
+	records []stop    // of Patient and Coverage
 	blocks  [][]int64 // by file; nil for a plain one
 }
 
@@ -125,13 +128,11 @@ func (x *index) load() error {
 	if err := json.Unmarshal(b, &x.catalog); err != nil || x.catalog.Format != format {
 		return errors.Join(fmt.Errorf("not an index of form %d", format), err)
 	}
-	if b, err = x.part(x.catalog.Directory); err != nil {
+	if x.stops, err = x.directory(x.catalog.Directory); err != nil {
 		return err
 	}
-	for len(b) > 0 {
-		patient, rest := cutText(b)
-		at, n := binary.Uvarint(rest)
-		x.stops, b = append(x.stops, stop{string(patient), int64(at)}), rest[n:]
+	if x.records, err = x.directory(x.catalog.RecordDirectory); err != nil {
+		return err
 	}
 	for _, file := range x.catalog.Files {
 		b, err := x.part(file.Blocks)
@@ -156,16 +157,43 @@ func (x *index) part(s section) ([]byte, error) {
 	return b, err
 }
 
+func (x *index) directory(s section) (stops []stop, err error) {
+	b, err := x.part(s)
+	for len(b) > 0 && err == nil {
+		patient, rest := cutText(b)
+		at, n := binary.Uvarint(rest)
+		stops, b = append(stops, stop{string(patient), int64(at)}), rest[n:]
+	}
+	return stops, err
+}
+
 // claimsOf returns what appendClaim wrote of a person, nothing for one who has
 // no claims.
 func (x *index) claimsOf(patient domain.PatientID) ([]byte, error) {
-	i := sort.Search(len(x.stops), func(i int) bool { return x.stops[i].patient > string(patient) }) - 1
+	return x.entryOf(patient, x.stops, x.catalog.Claims.To)
+}
+
+// recordsOf returns the Patient and Coverage resources of a person as they
+// stand in the folder.
+func (x *index) recordsOf(patient domain.PatientID) (all [][]byte, err error) {
+	entry, err := x.entryOf(patient, x.records, x.catalog.Records.To)
+	for len(entry) > 0 && err == nil {
+		var raw []byte
+		raw, entry = cutText(entry)
+		all = append(all, raw)
+	}
+	return all, err
+}
+
+// entryOf finds a person's entry among those that end at end.
+func (x *index) entryOf(patient domain.PatientID, stops []stop, end int64) ([]byte, error) {
+	i := sort.Search(len(stops), func(i int) bool { return stops[i].patient > string(patient) }) - 1
 	if i < 0 {
 		return nil, nil
 	}
-	s := section{x.stops[i].at, x.catalog.Claims.To}
-	if i+1 < len(x.stops) {
-		s.To = x.stops[i+1].at
+	s := section{stops[i].at, end}
+	if i+1 < len(stops) {
+		s.To = stops[i+1].at
 	}
 	b, err := x.part(s)
 	for err == nil && len(b) > 0 {

@@ -1,6 +1,7 @@
 package ndjson_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,68 @@ func TestConformance(t *testing.T) {
 				return source
 			})
 		})
+	}
+}
+
+func TestRecordsConform(t *testing.T) {
+	for _, tc := range []struct {
+		version domain.FHIRVersion
+		suffix  string
+	}{{domain.STU3, ".gz"}, {domain.R4, ""}} {
+		t.Run(string(tc.version)+tc.suffix, func(t *testing.T) {
+			dir, index := t.TempDir(), t.TempDir()
+			populate(t, dir, tc.version, tc.suffix)
+			porttest.People(t, func(t *testing.T) porttest.PeopleSource {
+				s, err := open(t, dir, index)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all := people()
+				return porttest.PeopleSource{Source: s, Claims: s, Versions: []domain.FHIRVersion{tc.version}, Contract: "S0000",
+					Patients: []domain.PatientID{all[0].Patient, all[1].Patient, all[len(all)-1].Patient}, Stranger: "-20000000000000"}
+			})
+		})
+	}
+}
+
+// What is about people beside claims comes out as it went in, the last of what
+// comes twice; and where nobody can say of which version it is, not at all.
+func TestRecordsComeAsTheyAreInTheFolder(t *testing.T) {
+	dir := t.TempDir()
+	populate(t, dir, domain.R4, "")
+	first := people()[0]
+	corrected := strings.Replace(string(population.AppendPatient(nil, domain.R4, first)), `"gender":`, `"active":true,"gender":`, 1)
+	write(t, dir, "later/Patient.ndjson", corrected)
+	s, err := open(t, dir, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	origin := synthetic.NewClaims(population, time.Now)
+	for _, e := range people() {
+		_, contract, _ := population.Find(e.Patient)
+		q := ports.PeopleQuery{Version: domain.R4, Patient: e.Patient, Contract: contract, Types: []domain.ResourceType{domain.Patient, domain.Coverage}}
+		want, err := origin.Records(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Patient == first.Patient {
+			want.Resources[0] = []byte(corrected)
+		}
+		got, err := s.Records(t.Context(), q)
+		if err != nil || !slices.EqualFunc(got.Resources, want.Resources, bytes.Equal) {
+			t.Errorf("%s: %v\n%s\nwant\n%s", e.Patient, err, got.Resources, want.Resources)
+		}
+	}
+	if _, err := s.Records(t.Context(), ports.PeopleQuery{Version: domain.STU3, Patient: first.Patient, Types: domain.ResourceTypes}); domain.CodeOf(err) != domain.Invalid {
+		t.Errorf("the other version: %v", err)
+	}
+	populate(t, dir, domain.STU3, "")
+	both, err := open(t, dir, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := both.Records(t.Context(), ports.PeopleQuery{Version: domain.R4, Patient: first.Patient, Types: domain.ResourceTypes}); domain.CodeOf(err) != domain.Invalid {
+		t.Errorf("a folder of both versions: %v", err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"cms.gov/ab2d/adapters/synthetic"
 	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/domain/eob"
 	"cms.gov/ab2d/ports"
 	"cms.gov/ab2d/ports/porttest"
 )
@@ -64,6 +65,47 @@ func TestConformance(t *testing.T) {
 		}
 		return s
 	})
+}
+
+func TestRecordsConform(t *testing.T) {
+	porttest.People(t, func(t *testing.T) porttest.PeopleSource {
+		source := synthetic.NewClaims(population, clock)
+		s := porttest.PeopleSource{Source: source, Claims: source, Versions: []domain.FHIRVersion{domain.STU3, domain.R4}, Contract: "S0000", Stranger: "-20000000000000"}
+		for e := range population.Enrollees("S0000") {
+			if s.Patients = append(s.Patients, e.Patient); len(s.Patients) == 3 {
+				break
+			}
+		}
+		return s
+	})
+}
+
+// What is about a person beside claims passes the rules that it is delivered by,
+// of coverage just that by Part A and Part B.
+func TestRecordsAreDeliveredByTheRules(t *testing.T) {
+	source := synthetic.NewClaims(population, clock)
+	for _, v := range []domain.FHIRVersion{domain.STU3, domain.R4} {
+		kept := map[domain.ResourceType]int{}
+		for _, e := range sample(10) {
+			_, contract, _ := population.Find(e.Patient)
+			all, err := source.Records(t.Context(), ports.PeopleQuery{Version: v, Patient: e.Patient, Contract: contract, Types: []domain.ResourceType{domain.Patient, domain.Coverage}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, raw := range all.Resources {
+				_, r, err := eob.TrimRecord(v, nil, raw)
+				if err != nil {
+					t.Fatalf("%v in %s", err, raw)
+				}
+				if (eob.Selection{Patient: e.Patient, Through: now}).DecideRecord(r) == eob.Keep {
+					kept[r.Type]++
+				}
+			}
+		}
+		if kept[domain.Patient] != 10 || kept[domain.Coverage] != 20 {
+			t.Errorf("%s: of ten people come %v", v, kept)
+		}
+	}
 }
 
 func TestUnknownVersionIsRefused(t *testing.T) {

@@ -204,7 +204,7 @@ func lastFetched(ctx context.Context, tx ports.Tx, cmd Start, contracts []domain
 	}
 	for _, j := range jobs {
 		s := j.State()
-		if !j.Succeeded() || !slices.Equal(s.Contracts, contracts) {
+		if !j.Succeeded() || !slices.Equal(s.Contracts, contracts) || !s.Terms.Has(domain.ExplanationOfBenefit) {
 			continue
 		}
 		if whole, err := fetchedWhole(ctx, tx, s.ID); err != nil || whole {

@@ -210,7 +210,10 @@ func (p *fetcherPool) readWhole(ctx context.Context, f *fetched, t *eob.Trimmer)
 	if err := f.stage.reset(); err != nil {
 		return err
 	}
-	f.claims, f.excluded, f.unread = 0, map[eob.Verdict]int{}, nil
+	f.claims, f.records, f.kinds, f.excluded, f.unread, f.unreadRecords = 0, nil, nil, map[eob.Verdict]int{}, nil, nil
+	if err := p.readRecords(ctx, f); err != nil || !p.job.Terms.Has(domain.ExplanationOfBenefit) {
+		return err
+	}
 	q := ports.ClaimsQuery{Version: p.job.Version, Patient: f.Patient, UpdatedThrough: f.selection.Through, ServedFrom: f.selection.Now.From,
 		Contract: p.contract, Job: p.job.ID}
 	if !f.full {

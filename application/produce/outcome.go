@@ -8,7 +8,8 @@ import (
 )
 
 // outcomes returns the lines that the member has in the error file: one when
-// its claims could not be had, else one for each claim that could not be read.
+// its claims could not be had, else one for each claim and each record that could
+// not be read.
 // They name the person as the sponsor knows it from its own files, since only
 // that sponsor may read them.
 func (f *fetched) outcomes() [][]byte {
@@ -19,6 +20,10 @@ func (f *fetched) outcomes() [][]byte {
 	var lines [][]byte
 	for _, why := range f.unread {
 		lines = append(lines, f.outcome("structure", fmt.Sprintf("A claim of this enrollee could not be read: %s", why),
+			"Report it to the help desk with this text."))
+	}
+	for _, why := range f.unreadRecords {
+		lines = append(lines, f.outcome("structure", fmt.Sprintf("The Patient or Coverage of this enrollee could not be read: %s", why),
 			"Report it to the help desk with this text."))
 	}
 	return lines

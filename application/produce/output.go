@@ -69,8 +69,8 @@ func fitting(lines []byte, room int64, empty bool) int {
 
 func (o *output) create(ctx context.Context) error {
 	suffix := ".ndjson.gz"
-	if o.kind == domain.ErrorFile {
-		suffix = "_error.ndjson.gz"
+	if o.kind != domain.DataFile {
+		suffix = "_" + string(o.kind) + suffix
 	}
 	key := fmt.Sprintf("%s%04d%s", o.prefix, len(o.done)+1, suffix)
 	w, err := o.files.Create(ctx, key)

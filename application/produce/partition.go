@@ -20,6 +20,9 @@ type member struct {
 	optedOut  bool // asked that nothing be shared
 }
 
+// kinds are the kinds of file that a partition may come to, in their order.
+var kinds = []domain.FileKind{domain.DataFile, domain.PatientFile, domain.CoverageFile, domain.ErrorFile}
+
 // writePartition fetches the partition's members ahead, several at once, and
 // writes them in order.
 func (u *UseCase) writePartition(ctx context.Context, job domain.ExportJobState, l domain.Lease, processed *atomic.Int64) (domain.PartitionResult, error) {
@@ -28,14 +31,15 @@ func (u *UseCase) writePartition(ctx context.Context, job domain.ExportJobState,
 		return domain.PartitionResult{}, err
 	}
 	prefix := domain.AttemptPrefix(l.Partition.ID, l.Attempt)
-	data := &output{files: u.Files, packing: u.Packing, prefix: prefix, kind: domain.DataFile, roll: u.Settings.RollBytes}
-	faults := &output{files: u.Files, packing: u.Packing, prefix: prefix, kind: domain.ErrorFile, roll: u.Settings.RollBytes}
-	defer data.abort()
-	defer faults.abort()
+	outs := map[domain.FileKind]*output{}
+	for _, kind := range kinds {
+		outs[kind] = &output{files: u.Files, packing: u.Packing, prefix: prefix, kind: kind, roll: u.Settings.RollBytes}
+		defer outs[kind].abort()
+	}
 	result := domain.PartitionResult{Excluded: map[string]int{}}
 	if l.Partition.ID.Seq == 1 { // what concerns the whole job comes with its first partition
 		for _, i := range job.Terms.Ignored {
-			if err := faults.write(ctx, ignoredOutcome(i)); err != nil {
+			if err := outs[domain.ErrorFile].write(ctx, ignoredOutcome(i)); err != nil {
 				return result, err
 			}
 		}
@@ -44,14 +48,14 @@ func (u *UseCase) writePartition(ctx context.Context, job domain.ExportJobState,
 		if err != nil {
 			return result, err
 		}
-		if err := f.write(ctx, data, faults); err != nil {
+		if err := f.write(ctx, outs); err != nil {
 			return result, err
 		}
 		f.count(&result)
 		processed.Add(1)
 	}
-	for _, o := range []*output{data, faults} {
-		files, err := o.close()
+	for _, kind := range kinds {
+		files, err := outs[kind].close()
 		if err != nil {
 			return result, err
 		}
@@ -167,23 +171,31 @@ func (u *UseCase) heed(ctx context.Context, job domain.ExportJobState, members [
 // fetched is what came of asking for one member's claims.
 type fetched struct {
 	member
-	stage    *stage
-	claims   int
-	excluded map[eob.Verdict]int
-	unread   []string // why claims could not be read
-	failure  string   // why the member's claims could not be had at all; empty when they were
-	err      error    // why the whole partition cannot go on
+	stage         *stage
+	records       [][]byte          // lines of a Patient and of coverage
+	kinds         []domain.FileKind // of the records, one each
+	claims        int
+	excluded      map[eob.Verdict]int
+	unread        []string // why claims could not be read
+	unreadRecords []string // and why records could not
+	failure       string   // why the member's claims could not be had at all; empty when they were
+	err           error    // why the whole partition cannot go on
 }
 
-// write puts the member's claims and faults into the files.
-func (f *fetched) write(ctx context.Context, data, faults *output) error {
+// write puts the member's claims, records and faults into the files.
+func (f *fetched) write(ctx context.Context, outs map[domain.FileKind]*output) error {
 	if f.failure == "" {
-		if err := f.stage.each(func(chunk []byte) error { return data.write(ctx, chunk) }); err != nil {
+		if err := f.stage.each(func(chunk []byte) error { return outs[domain.DataFile].write(ctx, chunk) }); err != nil {
 			return err
+		}
+		for i, line := range f.records {
+			if err := outs[f.kinds[i]].write(ctx, line); err != nil {
+				return err
+			}
 		}
 	}
 	for _, line := range f.outcomes() {
-		if err := faults.write(ctx, line); err != nil {
+		if err := outs[domain.ErrorFile].write(ctx, line); err != nil {
 			return err
 		}
 	}
@@ -203,10 +215,10 @@ func (f *fetched) count(r *domain.PartitionResult) {
 	case f.optedOut:
 		c.OptedOut++
 		return
-	case f.failure != "", f.claims == 0 && len(f.unread) > 0:
+	case f.failure != "", f.claims+len(f.records) == 0 && len(f.unread)+len(f.unreadRecords) > 0:
 		c.Failed++
 		return
-	case f.claims > 0:
+	case f.claims+len(f.records) > 0:
 		c.Exported++
 	default:
 		c.NoClaims++

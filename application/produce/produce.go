@@ -46,6 +46,7 @@ type UseCase struct {
 	Store    ports.UnitOfWork
 	Coverage ports.Coverage
 	Claims   ports.Claims
+	People   ports.People // nil where only claims leave
 	Files    ports.Files
 	Packing  ports.Packing
 	Scratch  ports.Scratch

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -109,6 +110,14 @@ func trimStrictly(rules *compiled, dst, raw, mbis []byte, codes bool) (out []byt
 }
 
 func (s *strict) claim() string {
+	members := s.whole()
+	s.noteTargets(members)
+	s.decide(members)
+	return s.write(members)
+}
+
+// whole returns the members of the one object that raw is.
+func (s *strict) whole() []member {
 	start := s.space(0)
 	if s.byteAt(start) != '{' {
 		unreadable(start, "it is not a JSON object")
@@ -117,10 +126,7 @@ func (s *strict) claim() string {
 	if rest := s.space(whole.end); rest != len(s.raw) {
 		unreadable(rest, "something follows its end")
 	}
-	members := s.members(whole)
-	s.noteTargets(members)
-	s.decide(members)
-	return s.write(members)
+	return s.members(whole)
 }
 
 // write puts the claim together: its own members as they come, then the
@@ -329,12 +335,7 @@ func (s *strict) decide(members []member) {
 		s.facts.Patient = patientID(reference)
 	}
 	meta := s.inside(members, "meta")
-	if updated, at := s.textAt(meta, "lastUpdated"); updated != nil {
-		var ok bool
-		if s.facts.LastUpdated, ok = parseInstant(updated); !ok {
-			unreadable(at, "meta.lastUpdated is not an instant")
-		}
-	}
+	s.facts.LastUpdated = s.lastUpdated(meta)
 	for _, label := range s.each(meta, "security") {
 		if code, _ := s.textAt(label, "code"); code != nil && isRestricted(code) {
 			s.facts.Restricted = true
@@ -343,6 +344,17 @@ func (s *strict) decide(members []member) {
 	if s.codes && s.carriesListedCode() {
 		s.facts.Restricted = true
 	}
+}
+
+// lastUpdated returns the instant in meta, zero for none.
+func (s *strict) lastUpdated(meta []member) (t time.Time) {
+	if updated, at := s.textAt(meta, "lastUpdated"); updated != nil {
+		var ok bool
+		if t, ok = parseInstant(updated); !ok {
+			unreadable(at, "meta.lastUpdated is not an instant")
+		}
+	}
+	return t
 }
 
 // token is a string, decoded, or one byte that JSON has a meaning for.

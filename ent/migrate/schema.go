@@ -450,7 +450,7 @@ var (
 		{Name: "id", Type: field.TypeInt64, Increment: true},
 		{Name: "name", Type: field.TypeString},
 		{Name: "contract", Type: field.TypeString},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"data", "error"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"data", "patient", "coverage", "error"}},
 		{Name: "key", Type: field.TypeString},
 		{Name: "lines", Type: field.TypeInt},
 		{Name: "plain_bytes", Type: field.TypeInt64},

@@ -79,7 +79,7 @@ func ValidColumn(column string) bool {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k domain.FileKind) error {
 	switch k {
-	case "data", "error":
+	case "data", "patient", "coverage", "error":
 		return nil
 	default:
 		return fmt.Errorf("outputfile: invalid enum value for kind field: %q", k)

@@ -37,6 +37,7 @@ type Site struct {
 	Store   *memory.Store
 	Files   *memory.Files
 	Claims  *memory.Claims
+	People  *memory.People
 	Clock   *memory.Clock
 	Scratch *memory.Scratch
 	Client  domain.Client
@@ -58,13 +59,14 @@ func New(t *testing.T) *Site {
 	s := &Site{t: t, Clock: clock, Store: memory.NewStoreAt(clock.Now), Files: memory.NewFiles(), Claims: memory.NewClaims(Start.AddDate(1, 0, 0)),
 		Scratch: &memory.Scratch{},
 		Client:  domain.Client{ID: "client", Sponsor: "sponsor", Name: "Client", Enabled: true, Contracts: []domain.ContractNumber{First, Second}, CreatedAt: Start}}
+	s.People = &memory.People{Claims: s.Claims}
 	s.Export = &export.UseCase{Store: s.Store, Clock: clock, Settings: export.Settings{JobsPerContract: 3}}
 	s.Status = &status.UseCase{Store: s.Store, Clock: clock}
 	s.Download = &download.UseCase{Store: s.Store, Files: s.Files, Packing: memory.Packing{}, Clock: clock,
 		Limits: domain.DownloadLimits{Fetches: 1, ResumeGrace: 15 * time.Minute}}
 	s.Cancel = &cancel.UseCase{Store: s.Store, Files: s.Files, Clock: clock}
 	s.Retention = &retention.UseCase{Store: s.Store, Files: s.Files, Clock: clock}
-	s.Produce = &produce.UseCase{Store: s.Store, Coverage: s.Store, Claims: s.Claims, Files: s.Files, Packing: memory.Packing{}, Scratch: s.Scratch,
+	s.Produce = &produce.UseCase{Store: s.Store, Coverage: s.Store, Claims: s.Claims, People: s.People, Files: s.Files, Packing: memory.Packing{}, Scratch: s.Scratch,
 		Clock: clock, Log: slog.New(slog.DiscardHandler), Settings: produce.Settings{
 			PartitionMembers: 2, RollBytes: 1 << 20, Lookahead: 2, StageBytes: 1 << 20, Lease: 30 * time.Second, Patience: time.Minute, SourceWait: time.Hour,
 			FileLife: 24 * time.Hour, EarliestServed: domain.EarliestServed, FetchTries: 3, FetchBackoff: time.Millisecond, FailedShare: 1, PartitionTries: 3}}
