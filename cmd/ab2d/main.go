@@ -35,9 +35,14 @@ var commands = []command{
 	{"synth", "write synthetic people and claims as NDJSON: synth R4 DIR [gzip] [split=500MB] S0000 S0001", synth},
 	{"cluster", "run the sandbox as a cluster on this machine, from within the repository: Postgres, S3 server, APIs, workers", runCluster},
 	{"mock", "stand in for a service upstream, with flags of its own: mock bfd, and mock bfd -h", nil},
+	{"conformance", "check any Bulk Data server against the guides, with flags of its own: conformance URL, and conformance --help", nil},
 	{"bench", "measure: exports, cluster, downloads, status, recovery, or contracts", bench},
 	{"version", "say which build this is", showVersion},
 }
+
+// settingless are the commands with flags of their own, since they are about
+// other servers than this one.
+var settingless = map[string]func(ctx context.Context, args []string) error{"mock": mock, "conformance": checkConformance}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -61,8 +66,8 @@ func run(ctx context.Context, args, environ []string) error {
 		if cmd.name != args[0] {
 			continue
 		}
-		if cmd.run == nil { // stand-ins have flags of their own and no settings
-			return mock(ctx, args[1:])
+		if cmd.run == nil {
+			return settingless[cmd.name](ctx, args[1:])
 		}
 		// What a command takes beside the settings comes right after its name.
 		own, rest := args[1:], []string(nil)
