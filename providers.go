@@ -394,6 +394,9 @@ func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, links
 	if err := description.MountSwagger(app, sampleClient(cfg)); err != nil {
 		return nil, err
 	}
+	if err := description.MountReference(app, string(base), sampleClient(cfg)); err != nil {
+		return nil, err
+	}
 	if cfg.HasRole(config.Console) && cfg.Mode == config.Sandbox {
 		console.MountStart(app, startPage(string(base), tokens))
 	}
