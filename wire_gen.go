@@ -13,12 +13,12 @@ import (
 	"cms.gov/ab2d/adapters/gzippack"
 	"cms.gov/ab2d/adapters/host"
 	"cms.gov/ab2d/adapters/sandbox"
-	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/application/access"
 	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/audit"
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/contracts"
+	"cms.gov/ab2d/application/credentials"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/jobs"
@@ -47,6 +47,12 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		return nil, nil, err
 	}
 	ab2dPublicURL := providePublicURL(cfg, listener)
+	ab2dProxies, err := provideProxies(cfg)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	queueFactory, err := provideQueueFactory(cfg)
 	if err != nil {
 		cleanup2()
@@ -60,26 +66,52 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		return nil, nil, err
 	}
 	system := clock.System{}
-	issuer, err := provideIssuer(ctx, ab2dPublicURL, store, system)
+	limits := provideLimits(cfg, store)
+	secretKey, err := provideSecretKey(ctx, cfg, store)
 	if err != nil {
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	useCase := &access.UseCase{
-		Tokens: issuer,
+	settings := provideCredentialSettings(cfg)
+	useCase := &credentials.UseCase{
+		Store:      store,
+		Clock:      system,
+		Assertions: store,
+		Limits:     limits,
+		SecretKey:  secretKey,
+		Settings:   settings,
+	}
+	logger, err := provideLog(cfg)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	ab2dAuth, cleanup4, err := provideAuth(ctx, cfg, ab2dPublicURL, ab2dProxies, store, useCase, system, logger)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	tokens := provideTokens(ab2dAuth)
+	accessUseCase := &access.UseCase{
+		Tokens: tokens,
 		Store:  store,
 	}
+	pace := providePace(cfg, limits)
 	contractsUseCase := &contracts.UseCase{
 		Store: store,
 		Clock: system,
 	}
-	settings := provideExportSettings(cfg)
+	exportSettings := provideExportSettings(cfg)
 	exportUseCase := &export.UseCase{
 		Store:    store,
 		Clock:    system,
-		Settings: settings,
+		Settings: exportSettings,
 	}
 	jobsUseCase := &jobs.UseCase{
 		Store: store,
@@ -89,14 +121,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Store: store,
 		Clock: system,
 	}
-	ab2dFileStore, cleanup4, err := provideFileStore(ctx, cfg, ab2dDataLock)
-	if err != nil {
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	logger, err := provideLog(cfg)
+	ab2dFileStore, cleanup5, err := provideFileStore(ctx, cfg, ab2dDataLock)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -104,8 +129,9 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	telemetry, cleanup5, err := provideTelemetry(ctx, cfg, logger)
+	telemetry, cleanup6, err := provideTelemetry(ctx, cfg, logger)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -127,7 +153,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Files: files,
 		Clock: system,
 	}
-	useCases := provideUseCases(useCase, contractsUseCase, exportUseCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, telemetry)
+	useCases := provideUseCases(accessUseCase, pace, contractsUseCase, exportUseCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, telemetry)
 	ab2dLinks := provideLinks(cfg, ab2dFileStore)
 	population := providePopulation()
 	seeder := &sandbox.Seeder{
@@ -136,16 +162,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Population: population,
 		Clock:      system,
 	}
-	source, cleanup6, err := provideFolder(ctx, cfg, logger, ab2dDataLock)
-	if err != nil {
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	ab2dSeeded, err := provideSeeded(ctx, cfg, seeder, source, logger)
+	source, cleanup7, err := provideFolder(ctx, cfg, logger, ab2dDataLock)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -155,8 +172,20 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	app, err := provideAPI(cfg, ab2dPublicURL, useCases, ab2dLinks, issuer, logger, ab2dSeeded, telemetry)
+	ab2dSeeded, err := provideSeeded(ctx, cfg, seeder, source, logger)
 	if err != nil {
+		cleanup7()
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	app, err := provideAPI(cfg, ab2dPublicURL, useCases, ab2dLinks, ab2dAuth, ab2dProxies, logger, ab2dSeeded, telemetry)
+	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -167,6 +196,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	bfdSource, err := provideBFD(cfg, logger)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -177,6 +207,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	claims, err := provideClaims(cfg, source, bfdSource, population, system, telemetry)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -187,6 +218,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	scratch, err := provideScratch(cfg, ab2dDataLock)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -209,6 +241,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	worker, err := provideWorker(cfg, store, produceUseCase, logger, telemetry)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -226,6 +259,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	portsSigner, err := provideSigner(ctx, cfg, store)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -236,6 +270,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	sealKeys, err := provideSealKeys(cfg, portsSigner)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -247,6 +282,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	sweeper := provideSweeper(cfg, retentionUseCase, store, files, system, sealKeys, logger)
 	sealer, err := provideSealer(cfg, store, files, system, portsSigner, logger)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -262,8 +298,9 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	listingUseCase := provideListing(cfg, store, listing, attestationUseCase, system, logger)
 	v := provideRounds(cfg, listingUseCase)
-	hostProcess, cleanup7, err := provideProcess(cfg, listener, app, worker, produceUseCase, sweeper, sealer, v, store, ab2dFileStore, claims, telemetry, logger)
+	hostProcess, cleanup8, err := provideProcess(cfg, listener, app, worker, produceUseCase, sweeper, sealer, v, store, ab2dFileStore, claims, telemetry, logger)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -273,6 +310,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		return nil, nil, err
 	}
 	return hostProcess, func() {
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -426,12 +464,11 @@ func InitializeListing(ctx context.Context, cfg *config.Config) (*listing.UseCas
 var adapters = wire.NewSet(
 	provideLog, provideListener, providePublicURL,
 	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFileStore, provideLinks, provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideBFD, provideClaims,
-	provideHPMS,
-	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
+	provideHPMS, wire.Bind(new(ports.Assertions), new(*entstore.Store)), provideLimits, provideSecretKey, provideProxies, wire.Struct(new(credentials.UseCase), "*"), provideCredentialSettings, provideAuth, provideTokens,
 )
 
 // application is the use cases, which know no platform.
-var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(jobs.UseCase), "*"), wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings, wire.Struct(new(attestation.UseCase), "*"), provideListing)
+var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), providePace, wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(jobs.UseCase), "*"), wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings, wire.Struct(new(attestation.UseCase), "*"), provideListing)
 
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
