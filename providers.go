@@ -20,6 +20,7 @@ import (
 	"cms.gov/ab2d/adapters/bfd"
 	"cms.gov/ab2d/adapters/config"
 	"cms.gov/ab2d/adapters/console"
+	"cms.gov/ab2d/adapters/edge"
 	"cms.gov/ab2d/adapters/entstore"
 	"cms.gov/ab2d/adapters/faultyclaims"
 	"cms.gov/ab2d/adapters/fiberapi"
@@ -82,7 +83,7 @@ func provideDataLock(cfg *config.Config) (dataLock, func(), error) {
 // chosen by the system is known. The lock comes first: of two processes on one
 // data directory the second is told about that, not about its port.
 // A process that answers nobody listens nowhere.
-func provideListener(cfg *config.Config, _ dataLock) (net.Listener, func(), error) {
+func provideListener(ctx context.Context, cfg *config.Config, log *slog.Logger, _ dataLock) (net.Listener, func(), error) {
 	if !cfg.HasRole(config.API) {
 		return nil, func() {}, nil
 	}
@@ -90,17 +91,31 @@ func provideListener(cfg *config.Config, _ dataLock) (net.Listener, func(), erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w; give another address with --listen", err)
 	}
-	return l, func() { _ = l.Close() }, nil // closed already when the server has run
+	if cfg.TLSCert == "" {
+		return l, func() { _ = l.Close() }, nil // closed already when the server has run
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	secure, err := edge.Listen(ctx, l, cfg.TLSCert, cfg.TLSKey, log)
+	if err != nil {
+		stop()
+		_ = l.Close() // nothing came of it
+		return nil, nil, fmt.Errorf("tls-cert: %w", err)
+	}
+	return secure, func() { stop(); _ = l.Close() }, nil
 }
 
 func providePublicURL(cfg *config.Config, l net.Listener) publicURL {
+	scheme := "http://"
+	if cfg.TLSCert != "" {
+		scheme = "https://"
+	}
 	switch {
 	case cfg.PublicURL != "":
 		return publicURL(cfg.PublicURL)
 	case l == nil:
-		return publicURL("http://" + cfg.Listen)
+		return publicURL(scheme + cfg.Listen)
 	}
-	return publicURL("http://" + l.Addr().String())
+	return publicURL(scheme + l.Addr().String())
 }
 
 func openStore(ctx context.Context, cfg *config.Config, queue entstore.QueueFactory) (*entstore.Store, func(), error) {

@@ -37,11 +37,15 @@ import (
 // Initialize puts a process together as its settings say. The returned function
 // releases what it holds, once it has stopped.
 func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(), error) {
+	logger, err := provideLog(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
 	ab2dDataLock, cleanup, err := provideDataLock(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	listener, cleanup2, err := provideListener(cfg, ab2dDataLock)
+	listener, cleanup2, err := provideListener(ctx, cfg, logger, ab2dDataLock)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -82,13 +86,6 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Limits:     limits,
 		SecretKey:  secretKey,
 		Settings:   settings,
-	}
-	logger, err := provideLog(cfg)
-	if err != nil {
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
 	}
 	ab2dAuth, cleanup4, err := provideAuth(ctx, cfg, ab2dPublicURL, ab2dProxies, store, useCase, system, logger)
 	if err != nil {

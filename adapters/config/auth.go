@@ -25,6 +25,9 @@ type AuthSettings struct {
 	OktaScope       string
 	OktaClientClaim string
 
+	TLSCert string
+	TLSKey  string
+
 	ClientSecretKey  string
 	SecretLife       time.Duration
 	ClientNetworks   int
@@ -37,6 +40,8 @@ type AuthSettings struct {
 }
 
 func (c *AuthSettings) authFlags(fs *flag.FlagSet) {
+	fs.StringVar(&c.TLSCert, "tls-cert", "", "PEM file with the server's certificate and its chain, read anew when it changes; without one a proxy in front ends TLS")
+	fs.StringVar(&c.TLSKey, "tls-key", "", "PEM file with its key")
 	fs.StringVar(&c.Auth, "auth", SandboxAuth, "who issues tokens: sandbox; okta, an authorization server of its kind; or smart, this service itself, to registered clients (SMART Backend Services)")
 	fs.StringVar(&c.OktaIssuer, "okta-issuer", "", "the issuer of auth=okta, as it stands in tokens")
 	fs.StringVar(&c.OktaAudience, "okta-audience", "AB2D", "whom its tokens must be for")
@@ -60,6 +65,12 @@ func (c *Config) checkAuth(refuse func(format string, args ...any)) {
 		refuse("auth is %q; it can be sandbox or okta or smart", c.Auth)
 	}
 	c.checkOkta(refuse)
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		refuse("tls-cert and tls-key belong together: give both or none")
+	}
+	if c.Mode == Production && c.HasRole(API) && c.TLSCert == "" && c.TrustProxy == "" {
+		refuse("nothing ends TLS; production wants tls-cert and tls-key, or a proxy that trust-proxy names")
+	}
 	if n := len(c.ClientSecretKey); n > 0 && n < 32 {
 		refuse("client-secret-key is too short; it must have 32 characters or more")
 	}

@@ -228,7 +228,6 @@ func (c *Config) check() error {
 	if (c.Claims == NDJSON) != (c.ClaimsDir != "") {
 		refuse("claims is %q and claims-dir is %q; ndjson needs a folder, and nothing else takes one", c.Claims, c.ClaimsDir)
 	}
-	c.checkAuth(refuse)
 	oneOf("log", c.Log, "debug", "info", "warn", "error")
 	if c.LogFormat == "" {
 		c.setDefault("log-format", map[string]string{Sandbox: "text", Production: "json"}[c.Mode])
@@ -242,6 +241,7 @@ func (c *Config) check() error {
 	for _, r := range strings.Split(c.Roles, ",") {
 		oneOf("roles", r, API, Worker, Console)
 	}
+	c.checkAuth(refuse)
 	if c.DatabaseURL == "" {
 		c.setDefault("database-url", "sqlite:"+filepath.Join(c.DataDir, "ab2d.db"))
 	}

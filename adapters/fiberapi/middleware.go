@@ -21,6 +21,9 @@ var goodRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 func (a *api) edge(c *fiber.Ctx) (err error) {
 	requestID(c)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	if strings.HasPrefix(a.PublicURL, "https://") {
+		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000")
+	}
 	c.Set(fiber.HeaderCacheControl, "no-store") // unless whoever answers knows better
 	defer func() {
 		if r := recover(); r != nil {
