@@ -32,11 +32,14 @@ var suites = map[string][]string{
 // shared are the adapters that other adapters may import on purpose: a process
 // hosts them all, the sandbox is made of the synthetic ones, and some have parts.
 var shared = map[string][]string{
-	"adapters/host":     {"*"},
-	"adapters/sandbox":  {"adapters/sandboxauth", "adapters/synthetic"},
-	"adapters/entstore": {"adapters/entstore"},
-	"adapters/s3store":  {"adapters/s3store"},
-	"adapters/memory":   {"adapters/memory"},
+	"adapters/host":        {"*"},
+	"adapters/sandbox":     {"adapters/sandboxauth", "adapters/synthetic"},
+	"adapters/entstore":    {"adapters/entstore"},
+	"adapters/s3store":     {"adapters/s3store"},
+	"adapters/memory":      {"adapters/memory"},
+	"adapters/okta":        {"adapters/jwks"},
+	"adapters/smartauth":   {"adapters/jwks"},
+	"adapters/sandboxauth": {"adapters/smartauth"},
 }
 
 // The files are parsed rather than listed by the go command: parsing sees files

@@ -2,6 +2,7 @@ package ab2d
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -19,23 +20,29 @@ import (
 	"cms.gov/ab2d/adapters/bfd"
 	"cms.gov/ab2d/adapters/config"
 	"cms.gov/ab2d/adapters/console"
+	"cms.gov/ab2d/adapters/edge"
 	"cms.gov/ab2d/adapters/entstore"
 	"cms.gov/ab2d/adapters/faultyclaims"
 	"cms.gov/ab2d/adapters/fiberapi"
 	"cms.gov/ab2d/adapters/filestore"
 	"cms.gov/ab2d/adapters/host"
+	"cms.gov/ab2d/adapters/memory"
 	"cms.gov/ab2d/adapters/ndjson"
+	"cms.gov/ab2d/adapters/okta"
 	"cms.gov/ab2d/adapters/openapi"
 	"cms.gov/ab2d/adapters/riverjobs"
 	"cms.gov/ab2d/adapters/s3store"
 	"cms.gov/ab2d/adapters/sandbox"
 	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/adapters/scratch"
+	"cms.gov/ab2d/adapters/smartauth"
 	"cms.gov/ab2d/adapters/synthetic"
 	"cms.gov/ab2d/adapters/telemetry"
 	"cms.gov/ab2d/application/access"
 	"cms.gov/ab2d/application/cancel"
+	"cms.gov/ab2d/application/clients"
 	"cms.gov/ab2d/application/contracts"
+	"cms.gov/ab2d/application/credentials"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/jobs"
@@ -77,7 +84,7 @@ func provideDataLock(cfg *config.Config) (dataLock, func(), error) {
 // chosen by the system is known. The lock comes first: of two processes on one
 // data directory the second is told about that, not about its port.
 // A process that answers nobody listens nowhere.
-func provideListener(cfg *config.Config, _ dataLock) (net.Listener, func(), error) {
+func provideListener(ctx context.Context, cfg *config.Config, log *slog.Logger, _ dataLock) (net.Listener, func(), error) {
 	if !cfg.HasRole(config.API) {
 		return nil, func() {}, nil
 	}
@@ -85,17 +92,31 @@ func provideListener(cfg *config.Config, _ dataLock) (net.Listener, func(), erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w; give another address with --listen", err)
 	}
-	return l, func() { _ = l.Close() }, nil // closed already when the server has run
+	if cfg.TLSCert == "" {
+		return l, func() { _ = l.Close() }, nil // closed already when the server has run
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	secure, err := edge.Listen(ctx, l, cfg.TLSCert, cfg.TLSKey, log)
+	if err != nil {
+		stop()
+		_ = l.Close() // nothing came of it
+		return nil, nil, fmt.Errorf("tls-cert: %w", err)
+	}
+	return secure, func() { stop(); _ = l.Close() }, nil
 }
 
 func providePublicURL(cfg *config.Config, l net.Listener) publicURL {
+	scheme := "http://"
+	if cfg.TLSCert != "" {
+		scheme = "https://"
+	}
 	switch {
 	case cfg.PublicURL != "":
 		return publicURL(cfg.PublicURL)
 	case l == nil:
-		return publicURL("http://" + cfg.Listen)
+		return publicURL(scheme + cfg.Listen)
 	}
-	return publicURL("http://" + l.Addr().String())
+	return publicURL(scheme + l.Addr().String())
 }
 
 func openStore(ctx context.Context, cfg *config.Config, queue entstore.QueueFactory) (*entstore.Store, func(), error) {
@@ -218,9 +239,96 @@ func providePeople(cfg *config.Config, folder *ndjson.Source, p *synthetic.Popul
 	return synthetic.NewClaims(p, clock.Now)
 }
 
-func provideIssuer(ctx context.Context, base publicURL, secrets ports.Secrets, clock ports.Clock) (*sandboxauth.Issuer, error) {
-	return sandboxauth.New(ctx, sandboxauth.Config{PublicURL: string(base), Credentials: sandboxauth.GuideCredentials()}, secrets, clock)
+// auth is who issues tokens: what verifies them, and what is told of it.
+type auth struct {
+	tokens ports.Tokens
+	url    string // where clients get tokens
+
+	elsewhere string // the same, when that is not the sandbox's own address
+	how       fiberapi.TokenAuth
+	mount     func(fiber.Router) // of an issuer of our own
 }
+
+func provideAuth(ctx context.Context, cfg *config.Config, base publicURL, proxies proxies, secrets ports.Secrets, clients *credentials.UseCase, clock ports.Clock, log *slog.Logger) (*auth, func(), error) {
+	if cfg.Auth == config.OktaAuth {
+		tokens := okta.New(okta.Settings{Issuer: cfg.OktaIssuer, Audience: cfg.OktaAudience, Scope: cfg.OktaScope, ClientClaim: cfg.OktaClientClaim, Log: log}, clock)
+		url := okta.TokenURL(cfg.OktaIssuer)
+		return &auth{tokens: tokens, url: url, elsewhere: url, mount: func(fiber.Router) {},
+			how: fiberapi.TokenAuth{Methods: []string{"client_secret_basic"}, Scopes: []string{cfg.OktaScope}}}, inBackground(ctx, tokens.Keep), nil
+	}
+	from := func(c *fiber.Ctx) netip.Addr { return fiberapi.Address(c, proxies) }
+	var issuer *smartauth.Issuer
+	var err error
+	elsewhere := ""
+	if cfg.Auth == config.SandboxAuth {
+		issuer, err = sandboxauth.New(ctx, string(base), from, secrets, clients, clock)
+	} else {
+		issuer, err = smartauth.New(ctx, smartauth.Settings{PublicURL: string(base), KeyLife: cfg.SigningKeyLife, From: from}, secrets, clients, clock)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if cfg.Auth != config.SandboxAuth {
+		elsewhere = issuer.TokenURL()
+	}
+	return &auth{tokens: issuer, url: issuer.TokenURL(), elsewhere: elsewhere, mount: issuer.Mount,
+		how: fiberapi.TokenAuth{Methods: smartauth.Methods, Algorithms: smartauth.Algorithms, Scopes: domain.KnownScopes()}}, func() {}, nil
+}
+
+// provideSecretKey gives the key that clients' secrets are hashed with.
+func provideSecretKey(ctx context.Context, cfg *config.Config, secrets ports.Secrets) (domain.SecretKey, error) {
+	if cfg.ClientSecretKey != "" {
+		return domain.SecretKey(cfg.ClientSecretKey), nil
+	}
+	return secrets.Ensure(ctx, "client-secret-key", func() ([]byte, error) {
+		key := make([]byte, 32)
+		_, err := rand.Read(key)
+		return key, err
+	})
+}
+
+// provideLimits counts in the database, which all processes share. Where that is
+// this process's alone, its memory does, and costs nothing.
+func provideLimits(cfg *config.Config, store *entstore.Store) ports.Limits {
+	if cfg.Embedded() {
+		return &memory.Bounds{}
+	}
+	return store
+}
+
+func provideCredentialSettings(cfg *config.Config) credentials.Settings {
+	s := credentials.Settings{Client: cfg.TokenRate.Rate, Address: cfg.TokenAddressRate.Rate, Failing: cfg.FailedRate.Rate}
+	if cfg.Auth == config.SandboxAuth {
+		s.Public = sandboxauth.GuideCredentials()
+	}
+	return s
+}
+
+func providePace(cfg *config.Config, limits ports.Limits) *access.Pace {
+	return &access.Pace{Limits: limits, Client: cfg.ExportRate.Rate, Address: cfg.ExportAddrRate.Rate}
+}
+
+// proxies are the addresses whose X-Forwarded-For is believed.
+type proxies []netip.Prefix
+
+func provideProxies(cfg *config.Config) (proxies, error) {
+	trusted, err := clients.ParseNetworks(cfg.TrustProxy)
+	if err != nil {
+		return nil, fmt.Errorf("trust-proxy: %w", err)
+	}
+	return trusted, nil
+}
+
+// inBackground runs something until the returned function is called, which waits
+// for its end.
+func inBackground(ctx context.Context, run func(context.Context)) func() {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() { defer close(done); run(ctx) }()
+	return func() { stop(); <-done }
+}
+
+func provideTokens(a *auth) ports.Tokens { return a.tokens }
 
 func provideExportSettings(cfg *config.Config) export.Settings {
 	return export.Settings{JobsPerContract: cfg.JobsPerContract, Maintenance: cfg.Maintenance, Weights: cfg.Weights}
@@ -352,10 +460,11 @@ func syntheticEnrollees(p *synthetic.Population, n domain.ContractNumber) iter.S
 	}
 }
 
-func provideUseCases(access *access.UseCase, contracts *contracts.UseCase, export *export.UseCase, jobs *jobs.UseCase, status *status.UseCase, download *download.UseCase, cancel *cancel.UseCase,
+func provideUseCases(access *access.UseCase, pace *access.Pace, contracts *contracts.UseCase, export *export.UseCase, jobs *jobs.UseCase, status *status.UseCase, download *download.UseCase, cancel *cancel.UseCase,
 	told *refusals.Recorder, _ *telemetry.Telemetry) fiberapi.UseCases {
 	return fiberapi.UseCases{
 		Access:    refusals.Access{UseCase: access, Refusals: told},
+		Pace:      pace,
 		Contracts: refusals.Contracts{UseCase: contracts, Refusals: told},
 		Export:    refusals.Export{UseCase: export, Refusals: told},
 		Jobs:      jobs,
@@ -395,26 +504,15 @@ func provideLinks(cfg *config.Config, store fileStore) links {
 
 type links func(ctx context.Context, f domain.OutputFile) (string, error)
 
-func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, links links, issuer *sandboxauth.Issuer, log *slog.Logger, _ seeded, _ *telemetry.Telemetry) (*fiber.App, error) {
+func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, links links, auth *auth, proxies proxies, log *slog.Logger, _ seeded, _ *telemetry.Telemetry) (*fiber.App, error) {
 	if !cfg.HasRole(config.API) {
 		return nil, nil
 	}
-	var proxies []netip.Prefix
-	for _, s := range strings.FieldsFunc(cfg.TrustProxy, func(r rune) bool { return r == ',' }) {
-		if addr, err := netip.ParseAddr(s); err == nil {
-			proxies = append(proxies, netip.PrefixFrom(addr, addr.BitLen()))
-		} else if block, err := netip.ParsePrefix(s); err == nil {
-			proxies = append(proxies, block)
-		} else {
-			return nil, fmt.Errorf("trust-proxy: %w", err)
-		}
-	}
-	tokens := string(base) + sandboxauth.TokenPath
-	app := fiberapi.New(fiberapi.Config{PublicURL: string(base), TokenURL: tokens, TokenAuth: fiberapi.TokenAuth{Methods: sandboxauth.Methods, Scopes: []string{sandboxauth.Scope}}, Version: Version(), TrustedProxies: proxies, Log: log,
+	app := fiberapi.New(fiberapi.Config{PublicURL: string(base), TokenURL: auth.url, TokenAuth: auth.how, Version: Version(), TrustedProxies: proxies, Log: log,
 		Requests: cfg.Requests, Transfers: cfg.Transfers, Links: links, Types: cfg.Types,
 		Around: telemetry.Requests(), Trace: telemetry.Traceparent}, use)
-	issuer.Mount(app)
-	description, err := openapi.NewDocument("") // the issuer is the sandbox's
+	auth.mount(app)
+	description, err := openapi.NewDocument(auth.elsewhere)
 	if err != nil {
 		return nil, err
 	}
@@ -426,7 +524,7 @@ func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, links
 		return nil, err
 	}
 	if cfg.HasRole(config.Console) && cfg.Mode == config.Sandbox {
-		console.MountStart(app, startPage(string(base), tokens))
+		console.MountStart(app, startPage(string(base), auth.url))
 	}
 	return app, nil
 }

@@ -13,12 +13,12 @@ import (
 	"cms.gov/ab2d/adapters/gzippack"
 	"cms.gov/ab2d/adapters/host"
 	"cms.gov/ab2d/adapters/sandbox"
-	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/application/access"
 	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/audit"
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/contracts"
+	"cms.gov/ab2d/application/credentials"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/enrollment"
 	"cms.gov/ab2d/application/export"
@@ -45,12 +45,13 @@ var adapters = wire.NewSet(
 	wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)),
 	providePopulation, provideFolder, provideBFD, provideClaims, providePeople,
 	provideHPMS, provideEnrollment,
-	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
+	wire.Bind(new(ports.Assertions), new(*entstore.Store)), provideLimits, provideSecretKey, provideProxies,
+	wire.Struct(new(credentials.UseCase), "*"), provideCredentialSettings, provideAuth, provideTokens,
 )
 
 // application is the use cases, which know no platform.
 var application = wire.NewSet(
-	wire.Struct(new(access.UseCase), "*"),
+	wire.Struct(new(access.UseCase), "*"), providePace,
 	wire.Struct(new(contracts.UseCase), "*"),
 	wire.Struct(new(export.UseCase), "*"), provideExportSettings,
 	wire.Struct(new(jobs.UseCase), "*"),

@@ -13,12 +13,12 @@ import (
 	"cms.gov/ab2d/adapters/gzippack"
 	"cms.gov/ab2d/adapters/host"
 	"cms.gov/ab2d/adapters/sandbox"
-	"cms.gov/ab2d/adapters/sandboxauth"
 	"cms.gov/ab2d/application/access"
 	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/audit"
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/contracts"
+	"cms.gov/ab2d/application/credentials"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/enrollment"
 	"cms.gov/ab2d/application/export"
@@ -39,16 +39,26 @@ import (
 // Initialize puts a process together as its settings say. The returned function
 // releases what it holds, once it has stopped.
 func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(), error) {
+	logger, err := provideLog(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
 	ab2dDataLock, cleanup, err := provideDataLock(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	listener, cleanup2, err := provideListener(cfg, ab2dDataLock)
+	listener, cleanup2, err := provideListener(ctx, cfg, logger, ab2dDataLock)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
 	ab2dPublicURL := providePublicURL(cfg, listener)
+	ab2dProxies, err := provideProxies(cfg)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	queueFactory, err := provideQueueFactory(cfg)
 	if err != nil {
 		cleanup2()
@@ -62,26 +72,45 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		return nil, nil, err
 	}
 	system := clock.System{}
-	issuer, err := provideIssuer(ctx, ab2dPublicURL, store, system)
+	limits := provideLimits(cfg, store)
+	secretKey, err := provideSecretKey(ctx, cfg, store)
 	if err != nil {
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	useCase := &access.UseCase{
-		Tokens: issuer,
+	settings := provideCredentialSettings(cfg)
+	useCase := &credentials.UseCase{
+		Store:      store,
+		Clock:      system,
+		Assertions: store,
+		Limits:     limits,
+		SecretKey:  secretKey,
+		Settings:   settings,
+	}
+	ab2dAuth, cleanup4, err := provideAuth(ctx, cfg, ab2dPublicURL, ab2dProxies, store, useCase, system, logger)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	tokens := provideTokens(ab2dAuth)
+	accessUseCase := &access.UseCase{
+		Tokens: tokens,
 		Store:  store,
 	}
+	pace := providePace(cfg, limits)
 	contractsUseCase := &contracts.UseCase{
 		Store: store,
 		Clock: system,
 	}
-	settings := provideExportSettings(cfg)
+	exportSettings := provideExportSettings(cfg)
 	exportUseCase := &export.UseCase{
 		Store:    store,
 		Clock:    system,
-		Settings: settings,
+		Settings: exportSettings,
 	}
 	jobsUseCase := &jobs.UseCase{
 		Store: store,
@@ -91,14 +120,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Store: store,
 		Clock: system,
 	}
-	ab2dFileStore, cleanup4, err := provideFileStore(ctx, cfg, ab2dDataLock)
-	if err != nil {
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	logger, err := provideLog(cfg)
+	ab2dFileStore, cleanup5, err := provideFileStore(ctx, cfg, ab2dDataLock)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -106,8 +128,9 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	telemetry, cleanup5, err := provideTelemetry(ctx, cfg, logger)
+	telemetry, cleanup6, err := provideTelemetry(ctx, cfg, logger)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -133,7 +156,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Store: store,
 		Clock: system,
 	}
-	useCases := provideUseCases(useCase, contractsUseCase, exportUseCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, recorder, telemetry)
+	useCases := provideUseCases(accessUseCase, pace, contractsUseCase, exportUseCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, recorder, telemetry)
 	ab2dLinks := provideLinks(cfg, ab2dFileStore)
 	population := providePopulation()
 	seeder := &sandbox.Seeder{
@@ -142,16 +165,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Population: population,
 		Clock:      system,
 	}
-	source, cleanup6, err := provideFolder(ctx, cfg, logger, ab2dDataLock)
-	if err != nil {
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	ab2dSeeded, err := provideSeeded(ctx, cfg, seeder, source, logger)
+	source, cleanup7, err := provideFolder(ctx, cfg, logger, ab2dDataLock)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -161,8 +175,20 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	app, err := provideAPI(cfg, ab2dPublicURL, useCases, ab2dLinks, issuer, logger, ab2dSeeded, telemetry)
+	ab2dSeeded, err := provideSeeded(ctx, cfg, seeder, source, logger)
 	if err != nil {
+		cleanup7()
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	app, err := provideAPI(cfg, ab2dPublicURL, useCases, ab2dLinks, ab2dAuth, ab2dProxies, logger, ab2dSeeded, telemetry)
+	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -173,6 +199,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	bfdSource, err := provideBFD(cfg, logger)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -183,6 +210,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	claims, err := provideClaims(cfg, source, bfdSource, population, system, telemetry)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -194,6 +222,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	people := providePeople(cfg, source, population, system)
 	scratch, err := provideScratch(cfg, ab2dDataLock)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -217,6 +246,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	worker, err := provideWorker(cfg, store, produceUseCase, bfdSource, logger, telemetry)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -234,6 +264,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	portsSigner, err := provideSigner(ctx, cfg, store)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -244,6 +275,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	sealKeys, err := provideSealKeys(cfg, portsSigner)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -255,6 +287,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	sweeper := provideSweeper(cfg, retentionUseCase, store, files, system, sealKeys, logger)
 	sealer, err := provideSealer(cfg, store, files, system, portsSigner, logger)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -280,8 +313,9 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Settings: enrollmentSettings,
 	}
 	v := provideRounds(cfg, listingUseCase, enrollmentUseCase)
-	hostProcess, cleanup7, err := provideProcess(cfg, listener, app, worker, produceUseCase, sweeper, sealer, recorder, v, store, ab2dFileStore, claims, telemetry, logger)
+	hostProcess, cleanup8, err := provideProcess(cfg, listener, app, worker, produceUseCase, sweeper, sealer, recorder, v, store, ab2dFileStore, claims, telemetry, logger)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -291,6 +325,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		return nil, nil, err
 	}
 	return hostProcess, func() {
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -476,12 +511,11 @@ func InitializeEnrollment(ctx context.Context, cfg *config.Config) (*enrollment.
 var adapters = wire.NewSet(
 	provideLog, provideListener, providePublicURL,
 	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFileStore, provideLinks, provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideBFD, provideClaims, providePeople,
-	provideHPMS, provideEnrollment,
-	provideIssuer, wire.Bind(new(ports.Tokens), new(*sandboxauth.Issuer)),
+	provideHPMS, provideEnrollment, wire.Bind(new(ports.Assertions), new(*entstore.Store)), provideLimits, provideSecretKey, provideProxies, wire.Struct(new(credentials.UseCase), "*"), provideCredentialSettings, provideAuth, provideTokens,
 )
 
 // application is the use cases, which know no platform.
-var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(jobs.UseCase), "*"), wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(refusals.Recorder), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings, wire.Struct(new(attestation.UseCase), "*"), provideListing, wire.Struct(new(enrollment.UseCase), "*"), provideEnrollmentSettings)
+var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), providePace, wire.Struct(new(contracts.UseCase), "*"), wire.Struct(new(export.UseCase), "*"), provideExportSettings, wire.Struct(new(jobs.UseCase), "*"), wire.Struct(new(status.UseCase), "*"), wire.Struct(new(download.UseCase), "*"), provideDownloadLimits, wire.Struct(new(cancel.UseCase), "*"), wire.Struct(new(refusals.Recorder), "*"), wire.Struct(new(produce.UseCase), "*"), provideProduceSettings, wire.Struct(new(retention.UseCase), "*"), provideRetentionSettings, wire.Struct(new(attestation.UseCase), "*"), provideListing, wire.Struct(new(enrollment.UseCase), "*"), provideEnrollmentSettings)
 
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,

@@ -9,12 +9,13 @@ import (
 
 // Tokens verifies the bearer tokens of sponsors' clients.
 type Tokens interface {
-	// Verify returns the client that a token was issued to. For a token that is
+	// Verify returns what a token says: the client that it was issued to, what it
+	// is for and until when it holds. For a token that is
 	// malformed, forged, expired, of another issuer or for another audience it
 	// returns unauthenticated, with a message that says which; when keys cannot
 	// be had, unavailable. Whether the client exists and is enabled is not its
 	// business.
-	Verify(ctx context.Context, token string) (domain.ClientID, error)
+	Verify(ctx context.Context, token string) (domain.Grant, error)
 }
 
 // Secrets keeps a few random values that all processes of one installation

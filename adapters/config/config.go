@@ -58,7 +58,7 @@ type Config struct {
 	ClaimsDir    string
 	ClaimsFaults string
 	BFDSettings
-	Auth        string
+	AuthSettings
 	Maintenance string
 	TrustProxy  string
 	Log         string
@@ -149,7 +149,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.StringVar(&c.ClaimsDir, "claims-dir", "", "the folder of claims=ndjson: Patient, Coverage and ExplanationOfBenefit in *.ndjson or *.ndjson.gz")
 	c.bfdFlags(fs)
 	fs.StringVar(&c.ClaimsFaults, "claims-faults", "", "in a sandbox, what goes wrong with the source of claims, as seed=7,refuse=0.02,break=0.02,stall=0.001,wrong=0.01,stale=0.01,lose=0.002,delay=5ms")
-	fs.StringVar(&c.Auth, "auth", "sandbox", "who issues tokens: sandbox")
+	c.authFlags(fs)
 	fs.StringVar(&c.Maintenance, "maintenance", "", "when set, no export starts and this says why")
 	fs.StringVar(&c.TrustProxy, "trust-proxy", "", "addresses or CIDR blocks, by comma, whose X-Forwarded-For is believed")
 	fs.StringVar(&c.Log, "log", "info", "debug, info, warn or error")
@@ -236,7 +236,6 @@ func (c *Config) check() error {
 	if (c.Claims == NDJSON) != (c.ClaimsDir != "") {
 		refuse("claims is %q and claims-dir is %q; ndjson needs a folder, and nothing else takes one", c.Claims, c.ClaimsDir)
 	}
-	oneOf("auth", c.Auth, "sandbox")
 	oneOf("log", c.Log, "debug", "info", "warn", "error")
 	if c.LogFormat == "" {
 		c.setDefault("log-format", map[string]string{Sandbox: "text", Production: "json"}[c.Mode])
@@ -250,6 +249,7 @@ func (c *Config) check() error {
 	for _, r := range strings.Split(c.Roles, ",") {
 		oneOf("roles", r, API, Worker, Console)
 	}
+	c.checkAuth(refuse)
 	if c.DatabaseURL == "" {
 		c.setDefault("database-url", "sqlite:"+filepath.Join(c.DataDir, "ab2d.db"))
 	}
@@ -281,7 +281,7 @@ func (c *Config) check() error {
 	for name, n := range map[string]int64{"jobs-per-contract": int64(c.JobsPerContract), "workers": int64(c.Workers), "plans": int64(c.Plans),
 		"partition-members": int64(c.PartitionMembers), "roll-bytes": c.RollBytes, "lookahead": int64(c.Lookahead), "stage-bytes": int64(c.StageBytes),
 		"lease": int64(c.Lease), "patience": int64(c.Patience), "fetch-tries": int64(c.FetchTries), "fetch-timeout": int64(c.FetchTimeout), "partition-tries": int64(c.PartitionTries),
-		"reconcile": int64(c.Reconcile), "sweep": int64(c.Sweep), "audit-seal": int64(c.AuditSeal), "file-life": int64(c.FileLife), "database-conns": int64(c.DatabaseConns)} {
+		"reconcile": int64(c.Reconcile), "sweep": int64(c.Sweep), "audit-seal": int64(c.AuditSeal), "file-life": int64(c.FileLife), "database-conns": int64(c.DatabaseConns), "client-networks": int64(c.ClientNetworks)} {
 		if n <= 0 {
 			refuse("%s must be more than zero", name)
 		}

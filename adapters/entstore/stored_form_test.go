@@ -51,12 +51,12 @@ func TestStoredFormDoesNotChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	for query, want := range map[string]string{
-		"SELECT contracts FROM export_jobs":        `["S0001"]`,
-		"SELECT skipped FROM export_jobs":          `[{"Contract":"S0002","Reason":"r"}]`,
-		"SELECT plans FROM export_jobs":            `[{"Contract":"S0001","Enrollment":1,"Before":2,"EnrolledAsOf":"0001-01-01T00:00:00Z","Enrolled":3,"From":"2020-01-02","FromBefore":"2020-01-01"}]`,
-		"SELECT accounts FROM export_jobs":         `[{"Contract":"S0001","Exported":1,"NoClaims":2,"OptedOut":3,"Failed":4,"NoCurrentMBI":0,"FullHistory":5,"EnrolledAsOf":"0001-01-01T00:00:00Z"}]`,
-		"SELECT failure FROM export_jobs":          `{"Code":"internal","Reason":"r","ID":"i"}`,
-		"SELECT terms FROM export_jobs":            `{"separateStatus":true,"ignored":[{"code":"invalid","text":"t","next":"n"}]}`,
+		"SELECT contracts FROM export_jobs": `["S0001"]`,
+		"SELECT skipped FROM export_jobs":   `[{"Contract":"S0002","Reason":"r"}]`,
+		"SELECT plans FROM export_jobs":     `[{"Contract":"S0001","Enrollment":1,"Before":2,"EnrolledAsOf":"0001-01-01T00:00:00Z","Enrolled":3,"From":"2020-01-02","FromBefore":"2020-01-01"}]`,
+		"SELECT accounts FROM export_jobs":  `[{"Contract":"S0001","Exported":1,"NoClaims":2,"OptedOut":3,"Failed":4,"NoCurrentMBI":0,"FullHistory":5,"EnrolledAsOf":"0001-01-01T00:00:00Z"}]`,
+		"SELECT failure FROM export_jobs":   `{"Code":"internal","Reason":"r","ID":"i"}`,
+		"SELECT terms FROM export_jobs":     `{"separateStatus":true,"ignored":[{"code":"invalid","text":"t","next":"n"}]}`,
 		// A program that does not know terms looks for in_progress and finds nothing to do wrongly.
 		"SELECT state FROM export_jobs":            `in_progress/2`,
 		"SELECT created_at || '' FROM export_jobs": `2026-03-01 12:00:00+00:00`,

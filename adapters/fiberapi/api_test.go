@@ -628,3 +628,37 @@ func TestIdempotencyKeys(t *testing.T) {
 	}
 	w.do("GET", path, "Idempotency-Key", "k").refused(t, 422, "conflict")
 }
+
+// What a token is not for it does not do, whoever it is of.
+func TestATokenIsForWhatItSays(t *testing.T) {
+	w := newWorld(t)
+	for _, tt := range []struct {
+		scopes string
+		path   string
+		status int
+	}{
+		{"system/*.read", "/api/v2/fhir/Patient/$export", 202},
+		{"system/ExplanationOfBenefit.rs", "/api/v1/fhir/Group/S0000/$export", 202},
+		{"system/Patient.rs system/Group.read", "/api/v2/fhir/Patient/$export", 403},
+		{"system/Patient.rs", "/api/v2/fhir/Job/" + string(job) + "/$status", 403},
+		{"system/Group.rs", "/api/v2/fhir/Job/" + string(job) + "/file/" + fileName, 403},
+		{"system/ExplanationOfBenefit.rs", "/api/v2/fhir/Group", 403},
+		{"", "/api/v2/fhir/$export", 403},
+	} {
+		w.scopes = strings.Fields(tt.scopes)
+		req, err := http.NewRequest(http.MethodGet, w.base+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer x")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		challenge := resp.Header.Get("WWW-Authenticate")
+		if resp.StatusCode != tt.status || (tt.status == 403) != strings.Contains(challenge, "insufficient_scope") {
+			t.Errorf("%q at %s: %s, %q, want %d", tt.scopes, tt.path, resp.Status, challenge, tt.status)
+		}
+	}
+}

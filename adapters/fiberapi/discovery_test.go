@@ -54,8 +54,10 @@ func TestSMARTConfiguration(t *testing.T) {
 }
 
 func TestSMARTConfigurationOfSecretsAlone(t *testing.T) {
-	s := newSandbox(t)
-	r := s.world.do("GET", "/.well-known/smart-configuration")
+	w := newWorld(t, func(c *fiberapi.Config) {
+		c.TokenAuth = fiberapi.TokenAuth{Methods: []string{"client_secret_basic"}, Scopes: []string{domain.AllScope}}
+	})
+	r := w.do("GET", "/.well-known/smart-configuration")
 	var d smart
 	if err := json.Unmarshal(r.body, &d); err != nil || !slices.Equal(d.Methods, []string{"client_secret_basic"}) || d.Algorithms != nil ||
 		!slices.Equal(d.Capabilities, []string{"client-confidential-symmetric"}) {

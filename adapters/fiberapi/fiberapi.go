@@ -63,6 +63,7 @@ type Config struct {
 // UseCases are what the API offers.
 type UseCases struct {
 	Access    authenticator
+	Pace      pacer // nil for no bound
 	Contracts holder
 	Export    starter
 	Jobs      lister
@@ -148,15 +149,16 @@ func (a *api) route(r fiber.Router, v domain.FHIRVersion) {
 	get := func(path string, h fiber.Handler) { r.Add(fiber.MethodGet, path, h) }
 
 	for _, o := range operations {
-		get(o.path, a.authenticated(a.kickOff(v)))
-		r.Add(fiber.MethodPost, o.path, a.authenticated(a.kickOff(v)))
+		start := a.authenticated(claims, a.paced(a.kickOff(v)))
+		get(o.path, start)
+		r.Add(fiber.MethodPost, o.path, start)
 	}
-	readable(r, "/Group", a.authenticated(a.groups(v)))
-	readable(r, "/Group/:contract", a.authenticated(a.group(v)))
-	readable(r, "/Job", a.authenticated(a.jobs))
-	get("/Job/:id/$status", a.authenticated(a.status))
-	r.Add(fiber.MethodDelete, "/Job/:id/$status", a.authenticated(a.cancel))
-	readable(r, "/Job/:id/file/:name", a.authenticated(a.download))
+	readable(r, "/Group", a.authenticated("Group", a.groups(v)))
+	readable(r, "/Group/:contract", a.authenticated("Group", a.group(v)))
+	readable(r, "/Job", a.authenticated(claims, a.jobs))
+	get("/Job/:id/$status", a.authenticated(claims, a.status))
+	r.Add(fiber.MethodDelete, "/Job/:id/$status", a.authenticated(claims, a.cancel))
+	readable(r, "/Job/:id/file/:name", a.authenticated(claims, a.download))
 	readable(r, "/metadata", a.metadata(v))
 	readable(r, "/OperationDefinition/:id", a.operationDefinition(v))
 	if a.TokenURL != "" {

@@ -21,6 +21,9 @@ var goodRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 func (a *api) edge(c *fiber.Ctx) (err error) {
 	requestID(c)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	if strings.HasPrefix(a.PublicURL, "https://") {
+		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000")
+	}
 	c.Set(fiber.HeaderCacheControl, "no-store") // unless whoever answers knows better
 	defer func() {
 		if r := recover(); r != nil {
@@ -56,28 +59,57 @@ func (a *api) deadline(c *fiber.Ctx) error {
 
 // authenticator tells who is calling; see access.UseCase.
 type authenticator interface {
-	Authenticate(ctx context.Context, token string, from netip.Addr) (domain.Client, error)
+	Authenticate(ctx context.Context, token string, from netip.Addr) (domain.Client, domain.Scopes, error)
 }
 
-// caller is who sent a request, and from where.
+// caller is who sent a request, what for, and from where.
 type caller struct {
 	client domain.Client
+	scopes domain.Scopes
 	from   netip.Addr
 }
 
-// authenticated lets a handler see only requests of known clients.
-func (a *api) authenticated(h func(*fiber.Ctx, caller) error) fiber.Handler {
+// claims is the type that a token has to be for to start, follow or fetch exports.
+const claims = "ExplanationOfBenefit"
+
+// errScope marks what a token is not for (RFC 6750, section 3.1).
+var errScope = fmt.Errorf("insufficient scope")
+
+// authenticated lets a handler see only requests of known clients, with tokens
+// that are for resources of a type.
+func (a *api) authenticated(resource string, h func(*fiber.Ctx, caller) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		token, err := a.bearer(c)
 		if err != nil {
 			return err
 		}
 		from := a.address(c)
-		client, err := a.Access.Authenticate(c.UserContext(), token, from)
+		client, scopes, err := a.Access.Authenticate(c.UserContext(), token, from)
 		if err != nil {
 			return err
 		}
-		return h(c, caller{client, from})
+		if !scopes.Reads(resource) {
+			return domain.Errorf(domain.Forbidden, "The token is not for reading %s.", resource).
+				WithNext("Get a token with the scope system/" + resource + ".rs or system/*.rs.").Because(errScope)
+		}
+		return h(c, caller{client, scopes, from})
+	}
+}
+
+// pacer bounds how often exports are asked for; see access.Pace.
+type pacer interface {
+	KickOff(ctx context.Context, client domain.ClientID, from netip.Addr) error
+}
+
+// paced counts a kick-off before it is looked at.
+func (a *api) paced(h func(*fiber.Ctx, caller) error) func(*fiber.Ctx, caller) error {
+	return func(c *fiber.Ctx, who caller) error {
+		if a.Pace != nil {
+			if err := a.Pace.KickOff(c.UserContext(), who.client.ID, who.from); err != nil {
+				return err
+			}
+		}
+		return h(c, who)
 	}
 }
 
@@ -106,10 +138,13 @@ func (a *api) tokenAdvice() string {
 	return "Get a new token from " + where + " and send it in the header Authorization: Bearer <token>."
 }
 
-// address returns where the request came from. X-Forwarded-For is read from the
+// address returns where the request came from.
+func (a *api) address(c *fiber.Ctx) netip.Addr { return Address(c, a.TrustedProxies) }
+
+// Address returns where a request came from. X-Forwarded-For is read from the
 // right, past the proxies we trust: whatever stands further left anybody may
 // have written.
-func (a *api) address(c *fiber.Ctx) netip.Addr {
+func Address(c *fiber.Ctx, proxies []netip.Prefix) netip.Addr {
 	remote, _ := netip.ParseAddrPort(c.Context().RemoteAddr().String())
 	addr := remote.Addr().Unmap()
 	var hops []string
@@ -117,7 +152,7 @@ func (a *api) address(c *fiber.Ctx) netip.Addr {
 		hops = append(hops, strings.Split(string(h), ",")...)
 	}
 	for _, hop := range slices.Backward(hops) {
-		if !a.trusts(addr) {
+		if !slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(addr) }) {
 			break
 		}
 		before, err := netip.ParseAddr(strings.TrimSpace(hop))
@@ -127,8 +162,4 @@ func (a *api) address(c *fiber.Ctx) netip.Addr {
 		addr = before.Unmap()
 	}
 	return addr
-}
-
-func (a *api) trusts(addr netip.Addr) bool {
-	return slices.ContainsFunc(a.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

@@ -191,6 +191,10 @@ func (a *api) explainWith(c *fiber.Ctx, e *domain.Error) {
 	switch e.Code {
 	case domain.Unauthenticated:
 		c.Set(fiber.HeaderWWWAuthenticate, challenge(e))
+	case domain.Forbidden:
+		if errors.Is(e, errScope) {
+			c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="ab2d", error="insufficient_scope"`)
+		}
 	case domain.Unavailable:
 		retryAfter(c, max(e.RetryAfter, 0), unavailableRetry)
 	case domain.Throttled:

@@ -23,9 +23,11 @@ import (
 	"cms.gov/ab2d/adapters/fiberapi"
 	"cms.gov/ab2d/adapters/memory"
 	"cms.gov/ab2d/adapters/sandboxauth"
+	"cms.gov/ab2d/adapters/smartauth"
 	"cms.gov/ab2d/application/access"
 	"cms.gov/ab2d/application/cancel"
 	"cms.gov/ab2d/application/contracts"
+	"cms.gov/ab2d/application/credentials"
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/jobs"
@@ -61,6 +63,33 @@ const (
 	lapsed  = "lapsed"  // of the sponsor PDP-1, for S0003, which nobody attested for
 )
 
+// newIssuer returns an issuer that lets in everybody named, whatever the API may
+// think of them.
+func newIssuer(t *testing.T, clock *memory.Clock, secrets ports.Secrets, known ...domain.ClientID) *smartauth.Issuer {
+	t.Helper()
+	store, bounds, all := memory.NewStoreAt(clock.Now), &memory.Bounds{}, credentials.Settings{}
+	err := store.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+		if err := tx.Sponsors.Put(ctx, domain.Sponsor{ID: "s"}); err != nil {
+			return err
+		}
+		for _, id := range known {
+			all.Public = append(all.Public, credentials.Public{ID: string(id), Secret: "secret"})
+			if err := tx.Clients.Put(ctx, domain.Client{ID: id, Sponsor: "s", Enabled: true}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := sandboxauth.New(t.Context(), public, nil, secrets, &credentials.UseCase{Store: store, Clock: clock, Assertions: bounds, Limits: bounds, Settings: all}, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issuer
+}
+
 func newSandbox(t *testing.T) *sandbox {
 	t.Helper()
 	return newSandboxOn(t, memory.NewFiles(), memory.Packing{})
@@ -72,19 +101,12 @@ func newSandboxOn(t *testing.T, files ports.Files, packing ports.Packing) *sandb
 	s.store = memory.NewStoreAt(s.clock.Now)
 	s.seed(t)
 
-	var logins []sandboxauth.Credential
-	for _, id := range []string{ours, sibling, theirs, off, far, lapsed, "unregistered"} {
-		logins = append(logins, sandboxauth.Credential{ID: id, Secret: "secret"})
-	}
-	issuer, err := sandboxauth.New(t.Context(), sandboxauth.Config{PublicURL: public, Credentials: logins}, s.store, s.clock)
-	if err != nil {
-		t.Fatal(err)
-	}
+	issuer := newIssuer(t, s.clock, s.store, ours, sibling, theirs, off, far, lapsed, "unregistered")
 	told := &refusals.Recorder{Store: s.store, Clock: s.clock}
 	s.export = &export.UseCase{Store: s.store, Clock: s.clock, Settings: export.Settings{JobsPerContract: 3}}
 	logs := &syncBuffer{}
 	app := fiberapi.New(fiberapi.Config{PublicURL: public, TokenURL: public + sandboxauth.TokenPath,
-		TokenAuth: fiberapi.TokenAuth{Methods: sandboxauth.Methods, Scopes: []string{sandboxauth.Scope}}, Log: slog.New(slog.NewTextHandler(logs, nil))},
+		TokenAuth: fiberapi.TokenAuth{Methods: smartauth.Methods, Algorithms: smartauth.Algorithms, Scopes: domain.KnownScopes()}, Log: slog.New(slog.NewTextHandler(logs, nil))},
 		fiberapi.UseCases{
 			Access:    refusals.Access{UseCase: &access.UseCase{Tokens: issuer, Store: s.store}, Refusals: told},
 			Contracts: refusals.Contracts{UseCase: &contracts.UseCase{Store: s.store, Clock: s.clock}, Refusals: told},
@@ -567,7 +589,7 @@ func TestBadTokens(t *testing.T) {
 // signingKey is the issuer's own key, for tokens that only it could have made.
 func (s *sandbox) signingKey(t *testing.T) *rsa.PrivateKey {
 	t.Helper()
-	kept, err := s.store.Ensure(t.Context(), "sandbox-signing-key", nil)
+	kept, err := s.store.Ensure(t.Context(), fmt.Sprintf("sandbox-signing-key/%d", s.clock.Now().Unix()/(30*24*3600)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,7 @@ type world struct {
 	app  *fiber.App
 	logs *syncBuffer
 
+	scopes       domain.Scopes
 	authenticate func(token string, from netip.Addr) (domain.Client, error)
 	start        func(export.Start) (domain.JobID, error)
 	poll         func(domain.Client, domain.JobID) (status.Result, error)
@@ -49,7 +50,7 @@ type world struct {
 
 func newWorld(t *testing.T, change ...func(*fiberapi.Config)) *world {
 	t.Helper()
-	w := &world{t: t, logs: &syncBuffer{}, files: &files{}}
+	w := &world{t: t, logs: &syncBuffer{}, files: &files{}, scopes: domain.Scopes{domain.AllScope}}
 	w.authenticate = func(string, netip.Addr) (domain.Client, error) { return client, nil }
 	w.start = func(export.Start) (domain.JobID, error) { return job, nil }
 	w.poll = func(domain.Client, domain.JobID) (status.Result, error) {
@@ -90,8 +91,9 @@ type (
 	stubCancel struct{ w *world }
 )
 
-func (s stubAccess) Authenticate(_ context.Context, token string, from netip.Addr) (domain.Client, error) {
-	return s.w.authenticate(token, from)
+func (s stubAccess) Authenticate(_ context.Context, token string, from netip.Addr) (domain.Client, domain.Scopes, error) {
+	c, err := s.w.authenticate(token, from)
+	return c, s.w.scopes, err
 }
 
 func (s stubExport) Start(_ context.Context, cmd export.Start) (domain.JobID, error) {

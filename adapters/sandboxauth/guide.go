@@ -1,6 +1,9 @@
 package sandboxauth
 
-import "cms.gov/ab2d/domain"
+import (
+	"cms.gov/ab2d/application/credentials"
+	"cms.gov/ab2d/domain"
+)
 
 // GuideSponsor is one of the sample sponsors of the developer guide of 2019,
 // which prints their credentials for everybody to use.
@@ -29,12 +32,12 @@ var Guide = []GuideSponsor{
 }
 
 // GuideCredentials returns the credentials of the guide's sponsors.
-func GuideCredentials() []Credential {
-	var all []Credential
+func GuideCredentials() []credentials.Public {
+	var all []credentials.Public
 	for _, s := range Guide {
-		all = append(all, Credential{ID: string(s.Client), Secret: s.Secret})
+		all = append(all, credentials.Public{ID: string(s.Client), Secret: s.Secret})
 		if s.PrintedID != "" {
-			all = append(all, Credential{ID: s.PrintedID, Secret: s.PrintedSecret, Client: s.Client})
+			all = append(all, credentials.Public{ID: s.PrintedID, Secret: s.PrintedSecret, Client: s.Client})
 		}
 	}
 	return all

@@ -1,8 +1,10 @@
 package sandboxauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -19,7 +21,11 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/golang-jwt/jwt/v5"
 
+	"cms.gov/ab2d/adapters/memory"
+	"cms.gov/ab2d/adapters/smartauth"
+	"cms.gov/ab2d/application/credentials"
 	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
 	"cms.gov/ab2d/ports/porttest"
 )
 
@@ -54,20 +60,60 @@ func (c *clock) Now() time.Time { return c.at }
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-func newIssuer(t *testing.T, s *secrets, c *clock) *Issuer {
+func newIssuer(t testing.TB, s *secrets, c *clock) *smartauth.Issuer {
 	t.Helper()
-	i, err := New(t.Context(), Config{PublicURL: "http://sandbox.test/", Credentials: append(GuideCredentials(),
-		Credential{ID: "odd:id", Secret: "x"}, Credential{ID: "odd", Secret: "a b+c%d"})}, s, c)
+	store := memory.NewStoreAt(c.Now)
+	public := append(GuideCredentials(), credentials.Public{ID: "odd:id", Secret: "x"}, credentials.Public{ID: "odd", Secret: "a b+c%d"})
+	if err := store.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+		if err := tx.Sponsors.Put(ctx, domain.Sponsor{ID: "s"}); err != nil {
+			return err
+		}
+		for _, p := range public {
+			id := cmp.Or(p.Client, domain.ClientID(p.ID))
+			if err := tx.Clients.Put(ctx, domain.Client{ID: id, Sponsor: "s", Enabled: true}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	bounds := &memory.Bounds{Now: c.Now}
+	i, err := New(t.Context(), "http://sandbox.test/", nil, s, &credentials.UseCase{Store: store, Clock: c, Assertions: bounds, Limits: bounds,
+		SecretKey: domain.SecretKey("key"), Settings: credentials.Settings{Public: public}}, c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return i
 }
 
+// signingKey is the key that an issuer signs with.
+func signingKey(t *testing.T, i *smartauth.Issuer, s *secrets) (*rsa.PrivateKey, string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, kept := range s.kept {
+		if key, err := x509.ParsePKCS8PrivateKey(kept); err == nil && strings.HasPrefix(name, "sandbox-signing-key/") {
+			token, err := i.Issue(t.Context(), "x", nil, time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tok, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return key.(*rsa.PrivateKey), tok.Header["kid"].(string)
+		}
+	}
+	t.Fatal("there is no signing key")
+	return nil, ""
+}
+
 func TestTokens(t *testing.T) {
 	porttest.Tokens(t, func(t *testing.T) porttest.TokenHarness {
 		i := newIssuer(t, shared, &clock{noon})
-		return porttest.TokenHarness{Tokens: i, Key: i.key, KeyID: i.keyID, Issuer: "http://sandbox.test" + Path, Audience: "AB2D",
+		key, id := signingKey(t, i, shared)
+		return porttest.TokenHarness{Tokens: i, Key: key, KeyID: id, Issuer: "http://sandbox.test" + Path, Audience: "AB2D",
 			Scope: Scope, Client: Guide[0].Client, Now: noon}
 	})
 }
@@ -102,7 +148,7 @@ func TestGuideSaysWhatItsBase64Says(t *testing.T) {
 }
 
 // serve puts the issuer on a loopback port and returns its address.
-func serve(t *testing.T, i *Issuer) string {
+func serve(t *testing.T, i *smartauth.Issuer) string {
 	t.Helper()
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	i.Mount(app)
@@ -188,8 +234,8 @@ func TestEverybodyOfTheGuideGetsAToken(t *testing.T) {
 			t.Errorf("Cache-Control %q", got)
 		}
 		got, err := i.Verify(t.Context(), r.body["access_token"].(string))
-		if err != nil || got != l.client {
-			t.Errorf("the token is %q's, %v; want %q's", got, err, l.client)
+		if err != nil || got.Client != l.client {
+			t.Errorf("the token is %q's, %v; want %q's", got.Client, err, l.client)
 		}
 	}
 }
@@ -324,12 +370,12 @@ func TestTokensOutliveARestart(t *testing.T) {
 	s := &secrets{kept: map[string][]byte{}}
 	c := &clock{noon}
 	first, second := newIssuer(t, s, c), newIssuer(t, s, c)
-	token, err := first.issue("somebody")
+	token, err := first.Issue(t.Context(), "somebody", domain.Scopes{Scope}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := second.Verify(t.Context(), token); err != nil || got != "somebody" {
-		t.Errorf("Verify = %q, %v", got, err)
+	if got, err := second.Verify(t.Context(), token); err != nil || got.Client != "somebody" {
+		t.Errorf("Verify = %v, %v", got, err)
 	}
 	if s.minted != 1 {
 		t.Errorf("%d keys were made", s.minted)
@@ -344,19 +390,9 @@ func TestTokensOutliveARestart(t *testing.T) {
 	}
 }
 
-func TestAKeyThatCannotBeReadIsAnError(t *testing.T) {
-	s := &secrets{kept: map[string][]byte{keyName: []byte("nonsense")}}
-	if _, err := New(t.Context(), Config{PublicURL: "http://sandbox.test"}, s, &clock{noon}); err == nil {
-		t.Error("no error")
-	}
-}
-
 func BenchmarkVerify(b *testing.B) {
-	i, err := New(b.Context(), Config{PublicURL: "http://sandbox.test"}, shared, &clock{noon})
-	if err != nil {
-		b.Fatal(err)
-	}
-	token, err := i.issue("somebody")
+	i := newIssuer(b, shared, &clock{noon})
+	token, err := i.Issue(b.Context(), "somebody", domain.Scopes{Scope}, time.Hour)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -56,13 +56,13 @@ func client(c domain.Client, from netip.Addr) domain.Actor {
 }
 
 // Authenticate is access.UseCase.Authenticate.
-func (u Access) Authenticate(ctx context.Context, token string, from netip.Addr) (domain.Client, error) {
-	c, err := u.UseCase.Authenticate(ctx, token, from)
+func (u Access) Authenticate(ctx context.Context, token string, from netip.Addr) (domain.Client, domain.Scopes, error) {
+	c, scopes, err := u.UseCase.Authenticate(ctx, token, from)
 	if err != nil {
 		u.Refusals.Refused(ctx, domain.AuditRecord{Actor: client(c, from), Action: "api.access", Target: string(c.ID)}, err)
-		return domain.Client{}, err
+		return domain.Client{}, nil, err
 	}
-	return c, nil
+	return c, scopes, nil
 }
 
 // Get is contracts.UseCase.Get.

@@ -27,7 +27,7 @@ type TokenHarness struct {
 	KeyID    string
 	Issuer   string
 	Audience string
-	Scope    string          // one that a token must have; empty if none
+	Scope    string          // one that a token must have, and that lets it read claims
 	Client   domain.ClientID // whom the suite's tokens are for
 	Now      time.Time       // by the adapter's clock
 }
@@ -201,16 +201,20 @@ func (h TokenHarness) token() unsignedToken {
 
 func (h TokenHarness) accepts(t *testing.T, token string) {
 	t.Helper()
-	if got, err := h.Tokens.Verify(t.Context(), token); err != nil || got != h.Client {
-		t.Errorf("Verify = %q, %v; want %q", got, err, h.Client)
+	got, err := h.Tokens.Verify(t.Context(), token)
+	if err != nil || got.Client != h.Client {
+		t.Errorf("Verify = %+v, %v; want %q", got, err, h.Client)
+	}
+	if want := h.Now.Add(time.Hour).Truncate(time.Second); err == nil && (!got.Expires.Equal(want) || !got.Scopes.Reads("ExplanationOfBenefit")) {
+		t.Errorf("the token is for %v until %s, want claims, until %s", got.Scopes, got.Expires, want)
 	}
 }
 
 func (h TokenHarness) refuses(t *testing.T, bad string) string {
 	t.Helper()
 	got, err := h.Tokens.Verify(t.Context(), bad)
-	if got != "" || domain.CodeOf(err) != domain.Unauthenticated {
-		t.Errorf("Verify = %q, %v; want unauthenticated", got, err)
+	if got.Client != "" || got.Scopes != nil || domain.CodeOf(err) != domain.Unauthenticated {
+		t.Errorf("Verify = %+v, %v; want unauthenticated", got, err)
 		return ""
 	}
 	e, ok := err.(*domain.Error)
