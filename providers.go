@@ -210,7 +210,7 @@ func provideIssuer(ctx context.Context, base publicURL, secrets ports.Secrets, c
 }
 
 func provideExportSettings(cfg *config.Config) export.Settings {
-	return export.Settings{JobsPerContract: cfg.JobsPerContract, Maintenance: cfg.Maintenance, Weights: cfg.Weights}
+	return export.Settings{JobsPerContract: cfg.JobsPerContract, EarliestServed: cfg.EarliestServed, Maintenance: cfg.Maintenance, Weights: cfg.Weights}
 }
 
 func provideDownloadLimits(cfg *config.Config) domain.DownloadLimits {

@@ -78,6 +78,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	settings := provideExportSettings(cfg)
 	exportUseCase := &export.UseCase{
 		Store:    store,
+		Coverage: store,
 		Clock:    system,
 		Settings: settings,
 	}
