@@ -331,7 +331,7 @@ func inBackground(ctx context.Context, run func(context.Context)) func() {
 func provideTokens(a *auth) ports.Tokens { return a.tokens }
 
 func provideExportSettings(cfg *config.Config) export.Settings {
-	return export.Settings{JobsPerContract: cfg.JobsPerContract, Maintenance: cfg.Maintenance, Weights: cfg.Weights}
+	return export.Settings{JobsPerContract: cfg.JobsPerContract, EarliestServed: cfg.EarliestServed, Maintenance: cfg.Maintenance, Weights: cfg.Weights}
 }
 
 func provideDownloadLimits(cfg *config.Config) domain.DownloadLimits {

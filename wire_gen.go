@@ -109,6 +109,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	exportSettings := provideExportSettings(cfg)
 	exportUseCase := &export.UseCase{
 		Store:    store,
+		Coverage: store,
 		Clock:    system,
 		Settings: exportSettings,
 	}

@@ -40,6 +40,13 @@ func (MBI) GoString() string { return redacted }
 // LogValue returns a redacted text.
 func (MBI) LogValue() slog.Value { return slog.StringValue(redacted) }
 
+var mbiShape = regexp.MustCompile(`^[1-9][A-Z][A-Z0-9][0-9][A-Z][A-Z0-9][0-9][A-Z]{2}[0-9]{2}$`)
+
+// LooksLikeMBI reports whether a text has the shape of an MBI: eleven letters
+// and digits, each kind in its place (CMS, "Understanding the MBI format"). It
+// does not look at which letters are in use, since synthetic MBIs use others.
+func LooksLikeMBI(s string) bool { return mbiShape.MatchString(s) }
+
 // Identifiers are the MBIs of one enrollee. Current is empty when none is in
 // force; that person is exported all the same.
 type Identifiers struct {

@@ -11,6 +11,7 @@ type Manifest struct {
 	Request         string
 	Window          Window // what was asked for; a zero bound was not given
 	Through         time.Time
+	Terms           Terms
 	Output          []OutputFile
 	Errors          []OutputFile
 	Accounts        []Account
@@ -22,7 +23,7 @@ type Manifest struct {
 // order of their names.
 func NewManifest(j *ExportJob, files []OutputFile) Manifest {
 	s := j.State()
-	m := Manifest{Job: s.ID, Version: s.Version, TransactionTime: s.TransactionTime, Request: s.Request, Window: s.Window,
+	m := Manifest{Job: s.ID, Version: s.Version, TransactionTime: s.TransactionTime, Request: s.Request, Window: s.Window, Terms: s.Terms,
 		Through: s.Window.Through(s.TransactionTime), Accounts: s.Accounts, Skipped: s.Skipped, ExpiresAt: s.ExpiresAt}
 	for _, f := range files {
 		if f.Kind == ErrorFile {

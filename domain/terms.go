@@ -15,6 +15,7 @@ import (
 type Terms struct {
 	Types          []ResourceType `json:"types,omitempty"`          // what is asked for; nothing stands for claims alone
 	SeparateStatus bool           `json:"separateStatus,omitempty"` // the status of the export stands apart from that of the answer which tells it
+	Patients       []PatientID    `json:"patients,omitempty"`       // the enrollees whom the export is restricted to, in the byte order of their ids, each once; none for all
 	Ignored        []Ignored      `json:"ignored,omitempty"`        // what was asked for and is not done, for the sponsor to be told
 }
 
@@ -36,6 +37,27 @@ func (t Terms) Records() []ResourceType {
 
 // IsZero reports whether nothing was asked for.
 func (t Terms) IsZero() bool { return reflect.ValueOf(t).IsZero() }
+
+// Complete reports whether the export delivers all claims that its window has.
+// Only from the end of such a one can a later export go on.
+func (t Terms) Complete() bool { return len(t.Patients) == 0 && t.Has(ExplanationOfBenefit) }
+
+// PatientsIn returns the enrollees in the range whom the export is restricted to.
+func (t Terms) PatientsIn(keys KeyRange) []PatientID {
+	from, _ := slices.BinarySearch(t.Patients, keys.From)
+	rest := t.Patients[from:]
+	if keys.To == "" {
+		return rest
+	}
+	to, there := slices.BinarySearch(rest, keys.To)
+	if there {
+		to++
+	}
+	return rest[:to]
+}
+
+// PatientLimit is how many enrollees an export can be restricted to by name.
+const PatientLimit = 10000
 
 // Ignored is a parameter of a kick-off that was passed over, since the client
 // said that this is what it wants rather than a refusal, or since no standard

@@ -104,7 +104,7 @@ func TestParameters(t *testing.T) {
 		{query: "?_typeFilter=x", words: `The parameter "_typeFilter" is not supported.`},
 		{query: "?_Since=2024-02-13T08:00:00Z", words: `The parameter "_Since" is not supported.`},
 		{query: "?_anything", words: `The parameter "_anything" is not supported.`},
-		{query: "?patient=Patient/1", words: `The parameter "patient" is not supported.`},
+		{query: "?patient=Patient/1", words: `The parameter patient is not supported in a query.`},
 		{query: "?organizeOutputBy=Patient", words: `The parameter "organizeOutputBy" is not supported.`},
 		{query: "?includeAssociatedData=x", words: `The parameter "includeAssociatedData" is not supported.`},
 		{query: "?allowPartialManifests=true", words: `The parameter "allowPartialManifests" is not supported.`},

@@ -114,10 +114,15 @@ func valueOf(name string, p map[string]json.RawMessage) (string, error) {
 		}
 	case kind == "Reference":
 		var r struct {
-			Reference string `json:"reference"`
+			Reference  string `json:"reference"`
+			Identifier struct {
+				Value string `json:"value"`
+			} `json:"identifier"`
 		}
 		err = json.Unmarshal(raw, &r)
-		text = r.Reference
+		if text = r.Reference; text == "" && r.Identifier.Value != "" {
+			text = "Patient/" + r.Identifier.Value
+		}
 	default:
 		return "", invalid("The parameter %s of the body has a value of the kind %s, which is not understood.", quoted(name), quoted("value"+kind)).
 			WithNext("Use the kind that the Bulk Data guide gives for the parameter, or valueString.")

@@ -247,3 +247,21 @@ func TestTypesBesideClaimsAreForTheOperatorToOffer(t *testing.T) {
 		}
 	}
 }
+
+// Enrollees are named by reference or by identifier, in the body. What is wrong
+// with that is refused to lenient clients too, who would get others' claims.
+func TestPatientsAreNamedInTheBody(t *testing.T) {
+	r, got := newWorld(t).posted("/api/v2/fhir/Patient/$export", "application/json", parameters(
+		`{"name":"patient","valueReference":{"reference":"Patient/-123"}}`,
+		`{"name":"patient","valueReference":{"reference":"https://example.com/api/v2/fhir/Patient/1S00E00AA01"}}`,
+		`{"name":"patient","valueReference":{"identifier":{"system":"http://hl7.org/fhir/sid/us-mbi","value":"1S00E00AA02"}}}`))
+	if r.StatusCode != 202 || got == nil || !slices.Equal(got.Patients, []string{"-123", "1S00E00AA01", "1S00E00AA02"}) {
+		t.Errorf("%d, started %+v", r.StatusCode, got)
+	}
+	for _, value := range []string{`"valueReference":{"reference":"Group/1"}`, `"valueReference":{"reference":"Patient/"}`, `"valueReference":{}`, `"valueString":"Patient/1,Patient/2"`, `"valuePeriod":{}`} {
+		r, got := newWorld(t).posted("/api/v2/fhir/$export", "application/json", parameters(`{"name":"patient",`+value+`}`), "Prefer", "handling=lenient")
+		if r.refused(t, 400, "invalid"); got != nil {
+			t.Errorf("%s starts %+v", value, got)
+		}
+	}
+}

@@ -18,6 +18,7 @@ const (
 	ExtensionGzipFileLength = "https://ab2d.cms.gov/gzip_file_length"
 	ExtensionWindow         = "https://ab2d.cms.gov/window"            // what the export was of
 	ExtensionEnrollees      = "https://ab2d.cms.gov/enrollees"         // what became of everybody
+	ExtensionApplied        = "https://ab2d.cms.gov/applied"           // what else was asked for; only where something was
 	ExtensionSkipped        = "https://ab2d.cms.gov/skipped_contracts" // what was left out, and why
 )
 
@@ -63,6 +64,13 @@ type account struct {
 	FullHistory  int    `json:"fullHistory"`            // of exported and noClaims: new since _since, so asked for without it
 }
 
+// applied is what narrowed the export beside its window.
+type applied struct {
+	Patients int `json:"patients,omitempty"` // how many enrollees it was restricted to by name
+}
+
+func appliedTo(t domain.Terms) applied { return applied{Patients: len(t.Patients)} }
+
 type skipped struct {
 	Contract string `json:"contract"`
 	Reason   string `json:"reason"`
@@ -91,10 +99,14 @@ func (a *api) manifestToJSON(ctx context.Context, m domain.Manifest) (manifest, 
 		return manifest{}, err
 	}
 	faults, err := a.itemsToJSON(ctx, m.Version, m.Errors)
+	more := map[string]any{ExtensionWindow: w, ExtensionEnrollees: accounts, ExtensionSkipped: left}
+	if did := appliedTo(m.Terms); did != (applied{}) {
+		more[ExtensionApplied] = did
+	}
 	return manifest{
 		TransactionTime: instant(m.TransactionTime), Request: m.Request, RequiresAccessToken: a.Links == nil,
 		Output: output, Deleted: []item{}, Error: faults,
-		Extension: map[string]any{ExtensionWindow: w, ExtensionEnrollees: accounts, ExtensionSkipped: left},
+		Extension: more,
 	}, err
 }
 

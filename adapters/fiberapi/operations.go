@@ -44,6 +44,7 @@ var operationParameters = []operationParameter{
 	{"_outputFormat", "string", "1", "application/fhir+ndjson, application/ndjson or ndjson, which all mean the same."},
 	{"_since", "instant", "1", "Claims last updated after it. People who are new to a contract since then come with their full history."},
 	{"_until", "instant", "1", "Claims last updated at or before it."},
+	{"patient", "Reference", "*", "The enrollees whom the export is restricted to, each by the id in the patient of a claim or by an MBI. By POST alone. Somebody who is not enrolled is an error."},
 	{"sinceLastExport", "boolean", "1", "Ours, in place of _since: goes on from the last export of the same contracts and version whose data files were all fetched whole."},
 }
 

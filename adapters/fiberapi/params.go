@@ -18,6 +18,7 @@ type asked struct {
 	window    domain.Window
 	sinceLast bool
 	terms     domain.Terms
+	patients  []string
 }
 
 // parameter is one that is understood. Its reader gets all values that were
@@ -25,24 +26,31 @@ type asked struct {
 type parameter struct {
 	name string
 	read func(a *asked, name string, values []string) error
+
+	// narrows says that the parameter is about whose claims leave. What is wrong
+	// with it is refused to lenient clients too, who would get others' instead.
+	narrows bool
 }
 
 // parameters are the ones that are understood, in the order that refusals name
 // them in.
 var parameters = []parameter{
-	{"_type", readType},
-	{"_outputFormat", readOutputFormat},
-	{"_since", func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Since) }},
-	{"_until", func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Until) }},
+	{name: "_type", read: readType},
+	{name: "_outputFormat", read: readOutputFormat},
+	{name: "_since", read: func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Since) }},
+	{name: "_until", read: func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Until) }},
 
 	// Ours: go on from the last export that was fetched whole.
-	{"sinceLastExport", readSinceLast},
+	{name: "sinceLastExport", read: readSinceLast},
+
+	// In a body alone, see parseQuery.
+	{name: "patient", read: readPatients, narrows: true},
 }
 
 // refused are parameters of the standard that are not understood, beside all
 // that begin with an underscore. To ignore one would deliver what was not
 // asked for.
-var refused = []string{"patient", "organizeOutputBy", "allowPartialManifests", "includeAssociatedData"}
+var refused = []string{"organizeOutputBy", "allowPartialManifests", "includeAssociatedData"}
 
 // given is a parameter as a client gave it.
 type given struct {
@@ -64,7 +72,7 @@ func readParameters(all []given, lenient bool, types ...domain.ResourceType) (as
 		switch fault, told := err.(*domain.Error); {
 		case err == nil:
 			a = next
-		case told && (lenient || fault.Code == domain.NotFound && !isStandard(g.name)):
+		case told && (lenient && !g.narrows() || fault.Code == domain.NotFound && !isStandard(g.name)):
 			a.terms.Ignored = append(a.terms.Ignored, domain.Ignored{Code: fault.Code, Text: fault.Message, Next: fault.Next})
 		case told && fault.Code == domain.NotFound:
 			fault.Code = domain.Invalid
@@ -74,6 +82,10 @@ func readParameters(all []given, lenient bool, types ...domain.ResourceType) (as
 		}
 	}
 	return a, nil
+}
+
+func (g given) narrows() bool {
+	return slices.ContainsFunc(parameters, func(p parameter) bool { return p.narrows && p.name == g.name })
 }
 
 // into reads the parameter. One that is not understood is not_found.
@@ -103,7 +115,12 @@ func parseQuery(query string) (all []given, err error) {
 		if err != nil {
 			return nil, err
 		}
-		all = add(all, name, value, nil)
+		var fault error
+		if name == "patient" { // an address is written into logs, where no one's MBI belongs
+			fault = invalid("The parameter patient is not supported in a query.").
+				WithNext(`Send it by POST, in a Parameters body: {"name":"patient","valueReference":{"reference":"Patient/123"}}.`)
+		}
+		all = add(all, name, value, fault)
 	}
 	return all, nil
 }
@@ -189,6 +206,21 @@ func (a *asked) types() string {
 		all = append(all, string(t))
 	}
 	return "Use " + strings.Join(all, ", ") + ", or leave _type out for ExplanationOfBenefit alone."
+}
+
+var patientReference = regexp.MustCompile(`(?:^|/)Patient/([-A-Za-z0-9.]{1,64})$`)
+
+// readPatients reads references to enrollees, by the source's id or by an MBI.
+func readPatients(a *asked, name string, values []string) error {
+	for _, v := range values {
+		m := patientReference.FindStringSubmatch(v)
+		if m == nil {
+			return invalid("The value of %s is not a reference to a Patient: %s.", name, quoted(v)).
+				WithNext("Write it as Patient/ and the id in the patient of a claim, or Patient/ and an MBI, each in a parameter of its own.")
+		}
+		a.patients = append(a.patients, m[1])
+	}
+	return nil
 }
 
 func readSinceLast(a *asked, name string, values []string) error {

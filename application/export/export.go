@@ -14,14 +14,16 @@ import (
 
 // Settings are the rules of kick-off that a site may set.
 type Settings struct {
-	JobsPerContract int                           // running jobs that a contract may have at once
-	Maintenance     string                        // when not empty no export starts, and this tells why
+	JobsPerContract int    // running jobs that a contract may have at once
+	Maintenance     string // when not empty no export starts, and this tells why
+	EarliestServed  domain.Date
 	Weights         map[domain.ContractNumber]int // of a contract's jobs beside others, where it is not 1
 }
 
 // UseCase starts exports.
 type UseCase struct {
 	Store    ports.UnitOfWork
+	Coverage ports.Coverage
 	Clock    ports.Clock
 	Settings Settings
 }
@@ -35,7 +37,8 @@ type Start struct {
 	Request  string // the URL as it came
 	Window   domain.Window
 	Terms    domain.Terms
-	Trace    string // of the request, for what is told of the job's work
+	Patients []string // whom the export is restricted to, each by an id or an MBI; none for all
+	Trace    string   // of the request, for what is told of the job's work
 
 	// SinceLast takes the place of _since: what came after the sponsor's last
 	// export of the same contracts and version, all of whose data files were
@@ -48,6 +51,14 @@ type Start struct {
 	Digest string
 }
 
+// wanted returns the contracts that the request is about.
+func (s Start) wanted() []domain.ContractNumber {
+	if s.Contract != "" {
+		return []domain.ContractNumber{s.Contract}
+	}
+	return s.Client.Contracts
+}
+
 const (
 	maintenanceRetry = 5 * time.Minute
 	limitRetry       = 30 * time.Second
@@ -56,7 +67,7 @@ const (
 // Start checks that the client may export, makes the job, and writes it, its
 // queue entry and an audit record as one fact. It fails with unavailable
 // during maintenance, forbidden for a contract that is unknown or not the
-// client's (the same words for both), business_rule when no contract asked for
+// client's (the same words for both), invalid for patients who are not enrolled, business_rule when no contract asked for
 // is attested, invalid for a window that makes no sense, and throttled when a
 // contract has as many running jobs as it may. A request that came before with
 // the same key returns its job, whatever became of it, and starts nothing;
@@ -68,12 +79,16 @@ func (u *UseCase) Start(ctx context.Context, cmd Start) (domain.JobID, error) {
 		err.RetryAfter = maintenanceRetry
 		return "", err
 	}
+	unknown := u.resolve(ctx, &cmd)
 	var id domain.JobID
 	err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
 		fresh := domain.NewJobID()
 		var err error
 		if id, err = u.claim(ctx, tx, cmd, fresh); err != nil || id != fresh {
 			return err
+		}
+		if unknown != nil {
+			return unknown
 		}
 		job, err := u.accept(ctx, tx, cmd, id)
 		if err != nil {
@@ -126,10 +141,7 @@ func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start, id domain.
 	if cmd.SinceLast && !cmd.Window.Since.IsZero() {
 		return nil, domain.Errorf(domain.Invalid, "_since and sinceLastExport were both given.").WithNext("Give one of them.")
 	}
-	wanted := cmd.Client.Contracts
-	if cmd.Contract != "" {
-		wanted = []domain.ContractNumber{cmd.Contract}
-	}
+	wanted := cmd.wanted()
 	if len(wanted) == 0 {
 		return nil, domain.Errorf(domain.Forbidden, "This client is not registered for any contract.").
 			WithNext("Ask the help desk to register the client for the contracts it should export.")
@@ -204,7 +216,7 @@ func lastFetched(ctx context.Context, tx ports.Tx, cmd Start, contracts []domain
 	}
 	for _, j := range jobs {
 		s := j.State()
-		if !j.Succeeded() || !slices.Equal(s.Contracts, contracts) || !s.Terms.Has(domain.ExplanationOfBenefit) {
+		if !j.Succeeded() || !s.Terms.Complete() || !slices.Equal(s.Contracts, contracts) {
 			continue
 		}
 		if whole, err := fetchedWhole(ctx, tx, s.ID); err != nil || whole {

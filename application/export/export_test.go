@@ -88,6 +88,18 @@ func TestSinceTheLastExportThatWasFetchedWhole(t *testing.T) {
 	same("one file of two fetched", since(nil), time.Time{})
 	fetch(t, s, first.ID, "S0001_0002.ndjson")
 	same("both fetched", since(nil), first.TransactionTime)
+
+	few := s.Ask(site.First, domain.Window{})
+	few.Patients = []string{"1"}
+	named, err := s.Export.Start(t.Context(), few)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Drain(); err != nil {
+		t.Fatal(err)
+	}
+	fetch(t, s, named, "S0001_0001.ndjson")
+	same("one of named enrollees fetched", since(nil), first.TransactionTime)
 	same("in another version", since(func(a *export.Start) { a.Version = domain.STU3 }), time.Time{})
 	same("of other contracts", since(func(a *export.Start) { a.Contract = "" }), time.Time{})
 

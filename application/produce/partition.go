@@ -107,7 +107,7 @@ func (u *UseCase) members(ctx context.Context, job domain.ExportJobState, p doma
 func (u *UseCase) enrolled(ctx context.Context, job domain.ExportJobState, plan domain.ContractPlan, keys domain.KeyRange) ([]member, error) {
 	before := map[domain.PatientID]domain.Entitlement{}
 	if plan.Before != 0 && plan.FromBefore != 0 {
-		for e, err := range u.Coverage.Members(ctx, plan.Contract, plan.Before, keys) {
+		for e, err := range u.roll(ctx, job, plan.Contract, plan.Before, keys) {
 			if err != nil {
 				return nil, err
 			}
@@ -116,7 +116,7 @@ func (u *UseCase) enrolled(ctx context.Context, job domain.ExportJobState, plan 
 	}
 	var members []member
 	asOf := domain.Today(job.TransactionTime)
-	for e, err := range u.Coverage.Members(ctx, plan.Contract, plan.Enrollment, keys) {
+	for e, err := range u.roll(ctx, job, plan.Contract, plan.Enrollment, keys) {
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,8 @@ package produce
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"cms.gov/ab2d/domain"
@@ -37,6 +39,10 @@ func (u *UseCase) Plan(ctx context.Context, id domain.JobID) error {
 	}
 	var plans []domain.ContractPlan
 	var parts []domain.Partition
+	missing := map[domain.PatientID]struct{}{} // of those whom the job names
+	for _, id := range s.Terms.Patients {
+		missing[id] = struct{}{}
+	}
 	for _, n := range s.Contracts {
 		plan, err := u.planContract(ctx, s, n)
 		if domain.CodeOf(err) == domain.BusinessRule {
@@ -44,11 +50,16 @@ func (u *UseCase) Plan(ctx context.Context, id domain.JobID) error {
 		} else if err != nil {
 			return err
 		}
-		cut, err := u.cut(ctx, s, &plan, len(parts))
+		cut, err := u.cut(ctx, s, &plan, len(parts), missing)
 		if err != nil {
 			return err
 		}
 		plans, parts = append(plans, plan), append(parts, cut...)
+	}
+	if len(missing) > 0 { // nobody whom the sponsor named is lost in silence
+		first := slices.Min(slices.Collect(maps.Keys(missing)))
+		return u.fail(ctx, id, domain.BusinessRule, fmt.Sprintf("%d of the enrollees named by patient, Patient/%s among them, were not enrolled in any contract of the export as of %s.",
+			len(missing), first, s.TransactionTime.Format(time.RFC3339)), nil)
 	}
 	if err := u.begin(ctx, s, plans, parts); err != nil {
 		return err
@@ -106,11 +117,11 @@ func (u *UseCase) fromAsOf(events []domain.AttestationEvent, t time.Time) domain
 
 // cut counts the members of a contract and cuts them into partitions numbered
 // after the ones before. It reads through the enrollment once and keeps nothing
-// but the cuts.
-func (u *UseCase) cut(ctx context.Context, s domain.ExportJobState, plan *domain.ContractPlan, before int) ([]domain.Partition, error) {
+// but the cuts. Whom it finds is no longer missing.
+func (u *UseCase) cut(ctx context.Context, s domain.ExportJobState, plan *domain.ContractPlan, before int, missing map[domain.PatientID]struct{}) ([]domain.Partition, error) {
 	var parts []domain.Partition
 	asOf := domain.Today(s.TransactionTime)
-	for e, err := range u.Coverage.Members(ctx, plan.Contract, plan.Enrollment, domain.KeyRange{}) {
+	for e, err := range u.roll(ctx, s, plan.Contract, plan.Enrollment, domain.KeyRange{}) {
 		if err != nil {
 			return nil, err
 		}
@@ -118,6 +129,7 @@ func (u *UseCase) cut(ctx context.Context, s domain.ExportJobState, plan *domain
 			continue
 		}
 		plan.Enrolled++
+		delete(missing, e.Patient)
 		if len(parts) == 0 || parts[len(parts)-1].Members == u.Settings.PartitionMembers {
 			parts = append(parts, domain.Partition{
 				ID:       domain.PartitionID{Job: s.ID, Seq: before + len(parts) + 1},

@@ -60,7 +60,7 @@ func New(t *testing.T) *Site {
 		Scratch: &memory.Scratch{},
 		Client:  domain.Client{ID: "client", Sponsor: "sponsor", Name: "Client", Enabled: true, Contracts: []domain.ContractNumber{First, Second}, CreatedAt: Start}}
 	s.People = &memory.People{Claims: s.Claims}
-	s.Export = &export.UseCase{Store: s.Store, Clock: clock, Settings: export.Settings{JobsPerContract: 3}}
+	s.Export = &export.UseCase{Store: s.Store, Coverage: s.Store, Clock: clock, Settings: export.Settings{JobsPerContract: 3, EarliestServed: domain.EarliestServed}}
 	s.Status = &status.UseCase{Store: s.Store, Clock: clock}
 	s.Download = &download.UseCase{Store: s.Store, Files: s.Files, Packing: memory.Packing{}, Clock: clock,
 		Limits: domain.DownloadLimits{Fetches: 1, ResumeGrace: 15 * time.Minute}}
