@@ -16,6 +16,7 @@ type asked struct {
 	window    domain.Window
 	sinceLast bool
 	terms     domain.Terms
+	partials  bool
 }
 
 // parameter is one that is understood. Its reader gets all values that were
@@ -33,6 +34,8 @@ var parameters = []parameter{
 	{"_since", func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Since) }},
 	{"_until", func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Until) }},
 
+	{"allowPartialManifests", func(a *asked, name string, values []string) error { return readBool(name, values, &a.partials) }},
+
 	// Ours: go on from the last export that was fetched whole.
 	{"sinceLastExport", readSinceLast},
 }
@@ -40,7 +43,7 @@ var parameters = []parameter{
 // refused are parameters of the standard that are not understood, beside all
 // that begin with an underscore. To ignore one would deliver what was not
 // asked for.
-var refused = []string{"patient", "organizeOutputBy", "allowPartialManifests", "includeAssociatedData"}
+var refused = []string{"patient", "organizeOutputBy", "includeAssociatedData"}
 
 // given is a parameter as a client gave it.
 type given struct {
@@ -82,6 +85,11 @@ func (g given) into(a *asked) error {
 		return g.fault
 	}
 	return parameters[i].read(a, g.name, g.values)
+}
+
+// understands reports whether a parameter is one that is understood.
+func understands(name string) bool {
+	return slices.ContainsFunc(parameters, func(p parameter) bool { return p.name == name })
 }
 
 // isStandard reports whether a name is, or looks like, one of FHIR's.

@@ -172,6 +172,7 @@ type fetched struct {
 	excluded map[eob.Verdict]int
 	unread   []string // why claims could not be read
 	failure  string   // why the member's claims could not be had at all; empty when they were
+	unknown  bool     // with failure: the source says that it does not know the person
 	err      error    // why the whole partition cannot go on
 }
 
@@ -200,7 +201,11 @@ func (f *fetched) count(r *domain.PartitionResult) {
 	case f.optedOut:
 		c.OptedOut++
 		return
-	case f.failure != "", f.claims == 0 && len(f.unread) > 0:
+	case f.failure != "":
+		c.Failed++
+		r.Lost = append(r.Lost, f.Patient)
+		return
+	case f.claims == 0 && len(f.unread) > 0:
 		c.Failed++
 		return
 	case f.claims > 0:
