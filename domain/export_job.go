@@ -56,7 +56,8 @@ type ContractPlan struct {
 type Account struct {
 	Contract ContractNumber
 	Columns
-	EnrolledAsOf time.Time // as of when the enrollment is that the export read
+	EnrolledAsOf time.Time   // as of when the enrollment is that the export read
+	Lost         []PatientID `json:",omitempty"` // of Failed, those whose claims could not be had: they can be asked for again
 }
 
 // Columns are the four ends an enrollee of a job can come to, each exactly one.
@@ -101,6 +102,7 @@ type ExportJobState struct {
 	Plans           []ContractPlan
 	Accounts        []Account // once successful
 	Failure         Failure   // once failed
+	Partials        Partials
 }
 
 // ExportJob is one accepted request and its life. Its state moves only through
@@ -222,8 +224,12 @@ func (j *ExportJob) CheckReadable(at time.Time) error {
 		return errCancelled()
 	case j.ExpiredAt(at):
 		return errExpired()
+	case j.s.State == Failed && len(j.s.Partials.Pages) > 0:
+		return Errorf(NotFound, "The job failed, and what had been published of its files was withdrawn.").WithNext("Ask for its status to see why, and drop what you have of it.")
 	case j.s.State == Failed:
 		return Errorf(NotFound, "The job failed and has no files.").WithNext("Ask for its status to see why.")
+	case j.s.State == InProgress && len(j.s.Partials.Pages) > 0:
+		return nil // some of its files
 	case j.s.State != Successful:
 		return Errorf(NotFound, "The job has no files yet.").WithNext("Ask for its status until it is complete.")
 	}

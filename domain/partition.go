@@ -57,6 +57,7 @@ type Lease struct {
 type PartitionResult struct {
 	Files    []StoredFile
 	Columns  Columns
+	Lost     []PatientID    `json:",omitempty"` // of Failed, those whose claims could not be had, in order: they can be asked for again
 	Excluded map[string]int // claims that stayed behind, by reason; internal totals only
 	Claims   int
 }
@@ -118,14 +119,18 @@ func (f OutputFile) ResourceType() string {
 // order of the partitions: {contract}_{0001...}.ndjson for data, and
 // {contract}_{0001...}_error.ndjson for errors, each counted by itself (guide of
 // 2019 and AB2D today). The names depend on the partitions alone, not on who
-// finished first.
-func NameFiles(partitions []Partition) []OutputFile {
+// finished first. Counting goes on behind the files of the partitions before, if
+// those have their names already.
+func NameFiles(partitions []Partition, before ...OutputFile) []OutputFile {
 	var out []OutputFile
 	type series struct {
 		contract ContractNumber
 		errors   bool
 	}
 	count := map[series]int{}
+	for _, f := range before {
+		count[series{f.Contract, f.Kind == ErrorFile}]++
+	}
 	for _, p := range partitions {
 		for _, f := range p.Result.Files {
 			s := series{p.Contract, f.Kind == ErrorFile}

@@ -59,6 +59,8 @@ type ExportJob struct {
 	Accounts []domain.Account `json:"accounts,omitempty"`
 	// Failure holds the value of the "failure" field.
 	Failure domain.Failure `json:"failure,omitempty"`
+	// Partials holds the value of the "partials" field.
+	Partials domain.Partials `json:"partials,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ExportJobQuery when eager-loading is set.
 	Edges        ExportJobEdges `json:"edges"`
@@ -110,7 +112,7 @@ func (*ExportJob) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case exportjob.FieldContracts, exportjob.FieldSkipped, exportjob.FieldTerms, exportjob.FieldPlans, exportjob.FieldAccounts, exportjob.FieldFailure:
+		case exportjob.FieldContracts, exportjob.FieldSkipped, exportjob.FieldTerms, exportjob.FieldPlans, exportjob.FieldAccounts, exportjob.FieldFailure, exportjob.FieldPartials:
 			values[i] = new([]byte)
 		case exportjob.FieldWeight:
 			values[i] = new(sql.NullInt64)
@@ -277,6 +279,14 @@ func (_m *ExportJob) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field failure: %w", err)
 				}
 			}
+		case exportjob.FieldPartials:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field partials", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Partials); err != nil {
+					return fmt.Errorf("unmarshal field partials: %w", err)
+				}
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -399,6 +409,9 @@ func (_m *ExportJob) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("failure=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Failure))
+	builder.WriteString(", ")
+	builder.WriteString("partials=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Partials))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -219,6 +219,20 @@ func (_c *ExportJobCreate) SetFailure(v domain.Failure) *ExportJobCreate {
 	return _c
 }
 
+// SetPartials sets the "partials" field.
+func (_c *ExportJobCreate) SetPartials(v domain.Partials) *ExportJobCreate {
+	_c.mutation.SetPartials(v)
+	return _c
+}
+
+// SetNillablePartials sets the "partials" field if the given value is not nil.
+func (_c *ExportJobCreate) SetNillablePartials(v *domain.Partials) *ExportJobCreate {
+	if v != nil {
+		_c.SetPartials(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ExportJobCreate) SetID(v domain.JobID) *ExportJobCreate {
 	_c.mutation.SetID(v)
@@ -476,6 +490,10 @@ func (_c *ExportJobCreate) createSpec() (*ExportJob, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Failure(); ok {
 		_spec.SetField(exportjob.FieldFailure, field.TypeJSON, value)
 		_node.Failure = value
+	}
+	if value, ok := _c.mutation.Partials(); ok {
+		_spec.SetField(exportjob.FieldPartials, field.TypeJSON, value)
+		_node.Partials = value
 	}
 	if nodes := _c.mutation.HeldContractsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -865,6 +883,24 @@ func (u *ExportJobUpsert) UpdateFailure() *ExportJobUpsert {
 	return u
 }
 
+// SetPartials sets the "partials" field.
+func (u *ExportJobUpsert) SetPartials(v domain.Partials) *ExportJobUpsert {
+	u.Set(exportjob.FieldPartials, v)
+	return u
+}
+
+// UpdatePartials sets the "partials" field to the value that was provided on create.
+func (u *ExportJobUpsert) UpdatePartials() *ExportJobUpsert {
+	u.SetExcluded(exportjob.FieldPartials)
+	return u
+}
+
+// ClearPartials clears the value of the "partials" field.
+func (u *ExportJobUpsert) ClearPartials() *ExportJobUpsert {
+	u.SetNull(exportjob.FieldPartials)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -1246,6 +1282,27 @@ func (u *ExportJobUpsertOne) SetFailure(v domain.Failure) *ExportJobUpsertOne {
 func (u *ExportJobUpsertOne) UpdateFailure() *ExportJobUpsertOne {
 	return u.Update(func(s *ExportJobUpsert) {
 		s.UpdateFailure()
+	})
+}
+
+// SetPartials sets the "partials" field.
+func (u *ExportJobUpsertOne) SetPartials(v domain.Partials) *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.SetPartials(v)
+	})
+}
+
+// UpdatePartials sets the "partials" field to the value that was provided on create.
+func (u *ExportJobUpsertOne) UpdatePartials() *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.UpdatePartials()
+	})
+}
+
+// ClearPartials clears the value of the "partials" field.
+func (u *ExportJobUpsertOne) ClearPartials() *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.ClearPartials()
 	})
 }
 
@@ -1797,6 +1854,27 @@ func (u *ExportJobUpsertBulk) SetFailure(v domain.Failure) *ExportJobUpsertBulk 
 func (u *ExportJobUpsertBulk) UpdateFailure() *ExportJobUpsertBulk {
 	return u.Update(func(s *ExportJobUpsert) {
 		s.UpdateFailure()
+	})
+}
+
+// SetPartials sets the "partials" field.
+func (u *ExportJobUpsertBulk) SetPartials(v domain.Partials) *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.SetPartials(v)
+	})
+}
+
+// UpdatePartials sets the "partials" field to the value that was provided on create.
+func (u *ExportJobUpsertBulk) UpdatePartials() *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.UpdatePartials()
+	})
+}
+
+// ClearPartials clears the value of the "partials" field.
+func (u *ExportJobUpsertBulk) ClearPartials() *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.ClearPartials()
 	})
 }
 

@@ -355,6 +355,26 @@ func (_u *ExportJobUpdate) SetNillableFailure(v *domain.Failure) *ExportJobUpdat
 	return _u
 }
 
+// SetPartials sets the "partials" field.
+func (_u *ExportJobUpdate) SetPartials(v domain.Partials) *ExportJobUpdate {
+	_u.mutation.SetPartials(v)
+	return _u
+}
+
+// SetNillablePartials sets the "partials" field if the given value is not nil.
+func (_u *ExportJobUpdate) SetNillablePartials(v *domain.Partials) *ExportJobUpdate {
+	if v != nil {
+		_u.SetPartials(*v)
+	}
+	return _u
+}
+
+// ClearPartials clears the value of the "partials" field.
+func (_u *ExportJobUpdate) ClearPartials() *ExportJobUpdate {
+	_u.mutation.ClearPartials()
+	return _u
+}
+
 // AddHeldContractIDs adds the "held_contracts" edge to the JobContract entity by IDs.
 func (_u *ExportJobUpdate) AddHeldContractIDs(ids ...int64) *ExportJobUpdate {
 	_u.mutation.AddHeldContractIDs(ids...)
@@ -626,6 +646,12 @@ func (_u *ExportJobUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.Failure(); ok {
 		_spec.SetField(exportjob.FieldFailure, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.Partials(); ok {
+		_spec.SetField(exportjob.FieldPartials, field.TypeJSON, value)
+	}
+	if _u.mutation.PartialsCleared() {
+		_spec.ClearField(exportjob.FieldPartials, field.TypeJSON)
 	}
 	if _u.mutation.HeldContractsCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -1105,6 +1131,26 @@ func (_u *ExportJobUpdateOne) SetNillableFailure(v *domain.Failure) *ExportJobUp
 	return _u
 }
 
+// SetPartials sets the "partials" field.
+func (_u *ExportJobUpdateOne) SetPartials(v domain.Partials) *ExportJobUpdateOne {
+	_u.mutation.SetPartials(v)
+	return _u
+}
+
+// SetNillablePartials sets the "partials" field if the given value is not nil.
+func (_u *ExportJobUpdateOne) SetNillablePartials(v *domain.Partials) *ExportJobUpdateOne {
+	if v != nil {
+		_u.SetPartials(*v)
+	}
+	return _u
+}
+
+// ClearPartials clears the value of the "partials" field.
+func (_u *ExportJobUpdateOne) ClearPartials() *ExportJobUpdateOne {
+	_u.mutation.ClearPartials()
+	return _u
+}
+
 // AddHeldContractIDs adds the "held_contracts" edge to the JobContract entity by IDs.
 func (_u *ExportJobUpdateOne) AddHeldContractIDs(ids ...int64) *ExportJobUpdateOne {
 	_u.mutation.AddHeldContractIDs(ids...)
@@ -1406,6 +1452,12 @@ func (_u *ExportJobUpdateOne) sqlSave(ctx context.Context) (_node *ExportJob, er
 	}
 	if value, ok := _u.mutation.Failure(); ok {
 		_spec.SetField(exportjob.FieldFailure, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.Partials(); ok {
+		_spec.SetField(exportjob.FieldPartials, field.TypeJSON, value)
+	}
+	if _u.mutation.PartialsCleared() {
+		_spec.ClearField(exportjob.FieldPartials, field.TypeJSON)
 	}
 	if _u.mutation.HeldContractsCleared() {
 		edge := &sqlgraph.EdgeSpec{

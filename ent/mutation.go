@@ -8922,6 +8922,7 @@ type ExportJobMutation struct {
 	accounts              *[]domain.Account
 	appendaccounts        []domain.Account
 	failure               *domain.Failure
+	partials              *domain.Partials
 	clearedFields         map[string]struct{}
 	held_contracts        map[int64]struct{}
 	removedheld_contracts map[int64]struct{}
@@ -9932,6 +9933,55 @@ func (m *ExportJobMutation) ResetFailure() {
 	m.failure = nil
 }
 
+// SetPartials sets the "partials" field.
+func (m *ExportJobMutation) SetPartials(d domain.Partials) {
+	m.partials = &d
+}
+
+// Partials returns the value of the "partials" field in the mutation.
+func (m *ExportJobMutation) Partials() (r domain.Partials, exists bool) {
+	v := m.partials
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPartials returns the old "partials" field's value of the ExportJob entity.
+// If the ExportJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExportJobMutation) OldPartials(ctx context.Context) (v domain.Partials, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPartials is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPartials requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPartials: %w", err)
+	}
+	return oldValue.Partials, nil
+}
+
+// ClearPartials clears the value of the "partials" field.
+func (m *ExportJobMutation) ClearPartials() {
+	m.partials = nil
+	m.clearedFields[exportjob.FieldPartials] = struct{}{}
+}
+
+// PartialsCleared returns if the "partials" field was cleared in this mutation.
+func (m *ExportJobMutation) PartialsCleared() bool {
+	_, ok := m.clearedFields[exportjob.FieldPartials]
+	return ok
+}
+
+// ResetPartials resets all changes to the "partials" field.
+func (m *ExportJobMutation) ResetPartials() {
+	m.partials = nil
+	delete(m.clearedFields, exportjob.FieldPartials)
+}
+
 // AddHeldContractIDs adds the "held_contracts" edge to the JobContract entity by ids.
 func (m *ExportJobMutation) AddHeldContractIDs(ids ...int64) {
 	if m.held_contracts == nil {
@@ -10128,7 +10178,7 @@ func (m *ExportJobMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ExportJobMutation) Fields() []string {
-	fields := make([]string, 0, 20)
+	fields := make([]string, 0, 21)
 	if m.sponsor != nil {
 		fields = append(fields, exportjob.FieldSponsor)
 	}
@@ -10189,6 +10239,9 @@ func (m *ExportJobMutation) Fields() []string {
 	if m.failure != nil {
 		fields = append(fields, exportjob.FieldFailure)
 	}
+	if m.partials != nil {
+		fields = append(fields, exportjob.FieldPartials)
+	}
 	return fields
 }
 
@@ -10237,6 +10290,8 @@ func (m *ExportJobMutation) Field(name string) (ent.Value, bool) {
 		return m.Accounts()
 	case exportjob.FieldFailure:
 		return m.Failure()
+	case exportjob.FieldPartials:
+		return m.Partials()
 	}
 	return nil, false
 }
@@ -10286,6 +10341,8 @@ func (m *ExportJobMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldAccounts(ctx)
 	case exportjob.FieldFailure:
 		return m.OldFailure(ctx)
+	case exportjob.FieldPartials:
+		return m.OldPartials(ctx)
 	}
 	return nil, fmt.Errorf("unknown ExportJob field %s", name)
 }
@@ -10435,6 +10492,13 @@ func (m *ExportJobMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetFailure(v)
 		return nil
+	case exportjob.FieldPartials:
+		v, ok := value.(domain.Partials)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPartials(v)
+		return nil
 	}
 	return fmt.Errorf("unknown ExportJob field %s", name)
 }
@@ -10501,6 +10565,9 @@ func (m *ExportJobMutation) ClearedFields() []string {
 	if m.FieldCleared(exportjob.FieldTransactionTime) {
 		fields = append(fields, exportjob.FieldTransactionTime)
 	}
+	if m.FieldCleared(exportjob.FieldPartials) {
+		fields = append(fields, exportjob.FieldPartials)
+	}
 	return fields
 }
 
@@ -10535,6 +10602,9 @@ func (m *ExportJobMutation) ClearField(name string) error {
 		return nil
 	case exportjob.FieldTransactionTime:
 		m.ClearTransactionTime()
+		return nil
+	case exportjob.FieldPartials:
+		m.ClearPartials()
 		return nil
 	}
 	return fmt.Errorf("unknown ExportJob nullable field %s", name)
@@ -10603,6 +10673,9 @@ func (m *ExportJobMutation) ResetField(name string) error {
 		return nil
 	case exportjob.FieldFailure:
 		m.ResetFailure()
+		return nil
+	case exportjob.FieldPartials:
+		m.ResetPartials()
 		return nil
 	}
 	return fmt.Errorf("unknown ExportJob field %s", name)

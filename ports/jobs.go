@@ -83,6 +83,10 @@ type Partitions interface {
 	// OfJob returns the job's partitions in order, with their results.
 	OfJob(ctx context.Context, id domain.JobID) ([]domain.Partition, error)
 
+	// After returns the job's partitions that come after one in the order, with
+	// their results, at most limit of them.
+	After(ctx context.Context, id domain.JobID, seq, limit int) ([]domain.Partition, error)
+
 	// Progress counts over the job's partitions without loading their results:
 	// the members processed (all of those of a partition that is done), the
 	// members in all, and how many partitions are still open.

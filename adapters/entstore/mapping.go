@@ -50,6 +50,7 @@ func jobFromRow(r *ent.ExportJob) *domain.ExportJob {
 		Plans:           r.Plans,
 		Accounts:        r.Accounts,
 		Failure:         r.Failure,
+		Partials:        r.Partials,
 	})
 }
 
@@ -60,7 +61,7 @@ func jobFromRow(r *ent.ExportJob) *domain.ExportJob {
 const withTerms = "/2"
 
 func stateToRow(s domain.ExportJobState) domain.JobState {
-	if s.Terms.IsZero() {
+	if s.Terms.IsZero() && !s.Partials.Allowed { // who does not know of pages would name files again
 		return s.State
 	}
 	return s.State + withTerms
@@ -95,6 +96,11 @@ func jobToRow(m *ent.ExportJobMutation, s domain.ExportJobState) {
 	m.SetPlans(s.Plans)
 	m.SetAccounts(s.Accounts)
 	m.SetFailure(s.Failure)
+	if s.Partials.Allowed {
+		m.SetPartials(s.Partials)
+	} else {
+		m.ClearPartials()
+	}
 	setTime(s.Window.Since, m.SetSince, m.ClearSince)
 	setTime(s.Window.Until, m.SetUntil, m.ClearUntil)
 	setTime(s.StartedAt, m.SetStartedAt, m.ClearStartedAt)

@@ -42,6 +42,11 @@ func (s partitions) OfJob(ctx context.Context, id domain.JobID) ([]domain.Partit
 	return all(rows, partitionFromRow), err
 }
 
+func (s partitions) After(ctx context.Context, id domain.JobID, seq, limit int) ([]domain.Partition, error) {
+	rows, err := s.Partition.Query().Where(partition.JobID(id), partition.SeqGT(seq)).Order(ent.Asc(partition.FieldSeq)).Limit(limit).All(ctx)
+	return all(rows, partitionFromRow), err
+}
+
 func (s partitions) Progress(ctx context.Context, id domain.JobID) (domain.Progress, int, error) {
 	sum := func(of, as string) func(*sql.Selector) string {
 		return func(*sql.Selector) string { return sql.As("CAST(COALESCE(SUM("+of+"), 0) AS bigint)", as) }

@@ -107,7 +107,6 @@ func TestParameters(t *testing.T) {
 		{query: "?patient=Patient/1", words: `The parameter patient is not supported in a query.`},
 		{query: "?organizeOutputBy=Patient", words: `The parameter "organizeOutputBy" is not supported.`},
 		{query: "?includeAssociatedData=x", words: `The parameter "includeAssociatedData" is not supported.`},
-		{query: "?allowPartialManifests=true", words: `The parameter "allowPartialManifests" is not supported.`},
 		{query: "?_since%3D2024-02-13T08:00:00Z", words: `The query has a parameter that is called "_since=2024-02-13T08:00:00Z", since its = was written as %3D.`},
 		{query: "?_since=%zz", words: "The query has a % that is not followed by two hexadecimal digits: \"_since=%zz\"."},
 	} {
@@ -660,5 +659,51 @@ func TestATokenIsForWhatItSays(t *testing.T) {
 		if resp.StatusCode != tt.status || (tt.status == 403) != strings.Contains(challenge, "insufficient_scope") {
 			t.Errorf("%q at %s: %s, %q, want %d", tt.scopes, tt.path, resp.Status, challenge, tt.status)
 		}
+	}
+}
+
+// A page of a manifest while the export runs: the headers of a running export,
+// and a body that links to what follows.
+func TestPartialManifests(t *testing.T) {
+	w := newWorld(t)
+	var got export.Start
+	w.start = func(cmd export.Start) (domain.JobID, error) { got = cmd; return job, nil }
+	for query, want := range map[string]bool{"": false, "?allowPartialManifests=true": true, "?allowPartialManifests=false": false} {
+		if r := w.do("GET", "/api/v2/fhir/$export"+query); r.StatusCode != 202 || got.Partials != want {
+			t.Errorf("%s: %d, %t", query, r.StatusCode, got.Partials)
+		}
+	}
+	w.do("GET", "/api/v2/fhir/$export?allowPartialManifests=yes").refused(t, 400, "invalid")
+
+	w.poll = func(domain.Client, domain.JobID) (status.Result, error) {
+		file := domain.OutputFile{Job: job, Name: fileName, Contract: "S0000", StoredFile: domain.StoredFile{Kind: domain.DataFile, Lines: 3}}
+		return status.Result{Running: true, Percent: 37, RetryAfter: 12 * time.Second, Manifest: &domain.Manifest{Job: job, Version: domain.R4,
+			TransactionTime: noon, Output: []domain.OutputFile{file}, Page: 2, More: true}}, nil
+	}
+	for _, page := range []string{"", "?_page=1", "?_page=2"} {
+		r := w.do("GET", "/api/v2/fhir/Job/"+string(job)+"/$status"+page)
+		r.guarded(t)
+		r.header(t, "Content-Type", "application/json")
+		r.header(t, "X-Progress", "37% complete")
+		r.header(t, "Retry-After", "12")
+		r.header(t, "Expires", "")
+		var m struct {
+			Output    []struct{ URL string }
+			Error     []any
+			Link      []struct{ Relation, URL string }
+			Extension map[string]json.RawMessage
+		}
+		if err := json.Unmarshal(r.body, &m); err != nil || r.StatusCode != 202 || len(m.Output) != 1 || m.Error == nil {
+			t.Fatalf("%d %s %v", r.StatusCode, r.body, err)
+		}
+		if len(m.Link) != 1 || m.Link[0].Relation != "next" || m.Link[0].URL != public+"/api/v2/fhir/Job/"+string(job)+"/$status?_page=3" {
+			t.Errorf("link %+v", m.Link)
+		}
+		if _, told := m.Extension["https://ab2d.cms.gov/enrollees"]; told || !strings.Contains(string(m.Extension["https://ab2d.cms.gov/partial_manifest"]), "withdrawn") {
+			t.Errorf("%s", r.body)
+		}
+	}
+	for _, page := range []string{"0", "-1", "x", "1.5"} {
+		w.do("GET", "/api/v2/fhir/Job/"+string(job)+"/$status?_page="+page).refused(t, 400, "invalid")
 	}
 }

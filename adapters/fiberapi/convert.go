@@ -2,6 +2,8 @@ package fiberapi
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"time"
 
 	"cms.gov/ab2d/domain"
@@ -20,6 +22,7 @@ const (
 	ExtensionEnrollees      = "https://ab2d.cms.gov/enrollees"         // what became of everybody
 	ExtensionApplied        = "https://ab2d.cms.gov/applied"           // what else was asked for; only where something was
 	ExtensionSkipped        = "https://ab2d.cms.gov/skipped_contracts" // what was left out, and why
+	ExtensionPartial        = "https://ab2d.cms.gov/partial_manifest"  // that this is a page of several
 )
 
 // manifest is the body of a complete status. The extension is one JSON object,
@@ -31,8 +34,25 @@ type manifest struct {
 	Output              []item         `json:"output"`
 	Deleted             []item         `json:"deleted"`
 	Error               []item         `json:"error"`
+	Link                []link         `json:"link,omitempty"`
 	Extension           map[string]any `json:"extension"`
 }
+
+// link is to the next page of a manifest that comes in several.
+type link struct {
+	Relation string `json:"relation"`
+	URL      string `json:"url"`
+}
+
+// partial is what a page of a manifest says of itself.
+type partial struct {
+	Page int    `json:"page"`
+	Note string `json:"note"`
+}
+
+// partialNote stays on a page when the export is complete: what was told once does
+// not change.
+const partialNote = "This is one page of several. Until the status of the export is 200 it may still fail or be cancelled, and then its files are withdrawn: keep what you fetch apart until then."
 
 type item struct {
 	Type      string      `json:"type"`
@@ -71,6 +91,29 @@ type applied struct {
 
 func appliedTo(t domain.Terms) applied { return applied{Patients: len(t.Patients)} }
 
+// patientParameter narrows an export to some people. Only a server that knows it
+// can be asked again for just those who are missing.
+const patientParameter = "patient"
+
+// retry is a kick-off ready to be sent.
+type retry struct {
+	Method string `json:"method"`
+	URL    string `json:"url"`
+	Body   object `json:"body"` // to be sent as application/fhir+json
+}
+
+func (a *api) retryToJSON(v domain.FHIRVersion, r domain.Retry) retry {
+	var parameters []object
+	for _, p := range r.Patients {
+		parameters = append(parameters, object{"name": patientParameter, "valueReference": object{"reference": "Patient/" + string(p)}})
+	}
+	if !r.Since.IsZero() {
+		parameters = append(parameters, object{"name": "_since", "valueInstant": r.Since.UTC().Format(time.RFC3339Nano)})
+	}
+	return retry{http.MethodPost, a.PublicURL + versions[v] + "/Group/" + string(r.Contract) + "/$export",
+		object{"resourceType": "Parameters", "parameter": parameters}}
+}
+
 type skipped struct {
 	Contract string `json:"contract"`
 	Reason   string `json:"reason"`
@@ -99,14 +142,31 @@ func (a *api) manifestToJSON(ctx context.Context, m domain.Manifest) (manifest, 
 		return manifest{}, err
 	}
 	faults, err := a.itemsToJSON(ctx, m.Version, m.Errors)
-	more := map[string]any{ExtensionWindow: w, ExtensionEnrollees: accounts, ExtensionSkipped: left}
+	all := map[string]any{ExtensionWindow: w}
+	if m.Page == 0 || m.Whole {
+		all[ExtensionEnrollees], all[ExtensionSkipped] = accounts, left
+	}
+	if m.Page > 0 {
+		all[ExtensionPartial] = partial{m.Page, partialNote}
+	}
+	var links []link
+	if m.More {
+		links = []link{{"next", fmt.Sprintf("%s?%s=%d", a.statusURL(m.Version, m.Job), pageParameter, m.Page+1)}}
+	}
+	if understands(patientParameter) && len(m.Retries) > 0 {
+		retries := []retry{}
+		for _, r := range m.Retries {
+			retries = append(retries, a.retryToJSON(m.Version, r))
+		}
+		all[domain.RetryExtension] = retries
+	}
 	if did := appliedTo(m.Terms); did != (applied{}) {
-		more[ExtensionApplied] = did
+		all[ExtensionApplied] = did
 	}
 	return manifest{
 		TransactionTime: instant(m.TransactionTime), Request: m.Request, RequiresAccessToken: a.Links == nil,
 		Output: output, Deleted: []item{}, Error: faults,
-		Extension: more,
+		Extension: all, Link: links,
 	}, err
 }
 

@@ -47,7 +47,7 @@ func (a *api) kickOff(v domain.FHIRVersion) func(*fiber.Ctx, caller) error {
 		}
 		id, err := a.Export.Start(c.UserContext(), export.Start{
 			Client: who.client, From: who.from, Contract: contract(c), Version: v,
-			Request: a.requestURL(c), Window: asked.window, SinceLast: asked.sinceLast, Terms: asked.terms, Patients: asked.patients, Trace: trace, Key: key, Digest: same,
+			Request: a.requestURL(c), Window: asked.window, SinceLast: asked.sinceLast, Terms: asked.terms, Patients: asked.patients, Partials: asked.partials, Trace: trace, Key: key, Digest: same,
 		})
 		if err != nil {
 			return err

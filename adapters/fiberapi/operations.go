@@ -45,6 +45,7 @@ var operationParameters = []operationParameter{
 	{"_since", "instant", "1", "Claims last updated after it. People who are new to a contract since then come with their full history."},
 	{"_until", "instant", "1", "Claims last updated at or before it."},
 	{"patient", "Reference", "*", "The enrollees whom the export is restricted to, each by the id in the patient of a claim or by an MBI. By POST alone. Somebody who is not enrolled is an error."},
+	{"allowPartialManifests", "boolean", "1", "With true the files of finished parts can be fetched while the export runs: its status is 202 with a manifest of them, to which pages are linked as more are finished. They are withdrawn if the export fails or is cancelled."},
 	{"sinceLastExport", "boolean", "1", "Ours, in place of _since: goes on from the last export of the same contracts and version whose data files were all fetched whole."},
 }
 

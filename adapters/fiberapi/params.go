@@ -19,6 +19,7 @@ type asked struct {
 	sinceLast bool
 	terms     domain.Terms
 	patients  []string
+	partials  bool
 }
 
 // parameter is one that is understood. Its reader gets all values that were
@@ -40,6 +41,8 @@ var parameters = []parameter{
 	{name: "_since", read: func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Since) }},
 	{name: "_until", read: func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Until) }},
 
+	{name: "allowPartialManifests", read: func(a *asked, name string, values []string) error { return readBool(name, values, &a.partials) }},
+
 	// Ours: go on from the last export that was fetched whole.
 	{name: "sinceLastExport", read: readSinceLast},
 
@@ -50,7 +53,7 @@ var parameters = []parameter{
 // refused are parameters of the standard that are not understood, beside all
 // that begin with an underscore. To ignore one would deliver what was not
 // asked for.
-var refused = []string{"organizeOutputBy", "allowPartialManifests", "includeAssociatedData"}
+var refused = []string{"organizeOutputBy", "includeAssociatedData"}
 
 // given is a parameter as a client gave it.
 type given struct {
@@ -98,6 +101,11 @@ func (g given) into(a *asked) error {
 		return g.fault
 	}
 	return parameters[i].read(a, g.name, g.values)
+}
+
+// understands reports whether a parameter is one that is understood.
+func understands(name string) bool {
+	return slices.ContainsFunc(parameters, func(p parameter) bool { return p.name == name })
 }
 
 // isStandard reports whether a name is, or looks like, one of FHIR's.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -16,6 +17,7 @@ import (
 // poller tells how a job is doing; see status.UseCase.
 type poller interface {
 	Poll(ctx context.Context, client domain.Client, id domain.JobID) (status.Result, error)
+	Page(ctx context.Context, client domain.Client, id domain.JobID, page int) (status.Result, error)
 }
 
 // canceller ends jobs; see cancel.UseCase.
@@ -28,13 +30,22 @@ func (a *api) status(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	r, err := a.Status.Poll(c.UserContext(), who.client, id)
+	page, err := readPage(c)
+	if err != nil {
+		return err
+	}
+	var r status.Result
+	if page > 1 {
+		r, err = a.Status.Page(c.UserContext(), who.client, id, page)
+	} else {
+		r, err = a.Status.Poll(c.UserContext(), who.client, id)
+	}
 	switch {
 	case err != nil:
 		return err
 	case r.Failure != nil:
 		return send(c, exportStatus(c, r, http.StatusInternalServerError), failureToFHIR(*r.Failure))
-	case r.Manifest != nil:
+	case r.Manifest != nil && !r.Running:
 		m, err := a.manifestToJSON(c.UserContext(), *r.Manifest)
 		if err != nil {
 			return err
@@ -46,7 +57,27 @@ func (a *api) status(c *fiber.Ctx, who caller) error {
 	c.Set("X-Progress", fmt.Sprintf("%d%% complete", r.Percent))
 	retryAfter(c, r.RetryAfter, time.Second)
 	c.Status(exportStatus(c, r, http.StatusAccepted))
-	return nil
+	if r.Manifest == nil {
+		return nil
+	}
+	m, err := a.manifestToJSON(c.UserContext(), *r.Manifest)
+	if err != nil {
+		return err
+	}
+	return sendJSON(c, fiber.MIMEApplicationJSON, m)
+}
+
+// readPage reads which page of a manifest is asked for, as the link to it says.
+func readPage(c *fiber.Ctx) (int, error) {
+	v := c.Query(pageParameter)
+	if v == "" {
+		return 1, nil
+	}
+	page, err := strconv.Atoi(v)
+	if err != nil || page < 1 {
+		return 0, errPage(v)
+	}
+	return page, nil
 }
 
 // exportStatus returns the status of an answer that tells an export's own. For

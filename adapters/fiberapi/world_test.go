@@ -104,6 +104,10 @@ func (s stubStatus) Poll(_ context.Context, c domain.Client, id domain.JobID) (s
 	return s.w.poll(c, id)
 }
 
+func (s stubStatus) Page(_ context.Context, c domain.Client, id domain.JobID, _ int) (status.Result, error) {
+	return s.w.poll(c, id)
+}
+
 func (s stubCancel) Cancel(_ context.Context, _ domain.Client, _ netip.Addr, id domain.JobID) error {
 	return s.w.cancel(id)
 }

@@ -61,6 +61,12 @@ func (s partitions) OfJob(ctx context.Context, id domain.JobID) ([]domain.Partit
 	return parts, nil
 }
 
+func (s partitions) After(ctx context.Context, id domain.JobID, seq, limit int) ([]domain.Partition, error) {
+	all, err := s.OfJob(ctx, id)
+	all = slices.DeleteFunc(all, func(p domain.Partition) bool { return p.ID.Seq <= seq })
+	return all[:min(limit, len(all))], err
+}
+
 func (s partitions) Progress(ctx context.Context, id domain.JobID) (p domain.Progress, open int, err error) {
 	parts, err := s.OfJob(ctx, id)
 	for _, part := range parts {

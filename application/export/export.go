@@ -45,6 +45,9 @@ type Start struct {
 	// fetched whole. Without such an export it asks for everything.
 	SinceLast bool
 
+	// Partials lets the job's files be told and fetched before it is complete.
+	Partials bool
+
 	// Key names the kick-off for when it is sent again; empty for none. Digest
 	// tells whether it is the same request.
 	Key    string
@@ -167,6 +170,7 @@ func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start, id domain.
 	return domain.NewExportJob(domain.ExportJobState{
 		ID: id, Sponsor: cmd.Client.Sponsor, Client: cmd.Client.ID, Contracts: attested, Skipped: skipped,
 		Version: cmd.Version, Request: cmd.Request, Window: cmd.Window, Terms: cmd.Terms, Weight: u.weight(attested), Trace: cmd.Trace, CreatedAt: now,
+		Partials: domain.Partials{Allowed: cmd.Partials},
 	}), nil
 }
 

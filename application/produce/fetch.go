@@ -138,7 +138,7 @@ func (p *fetcherPool) fetch(ctx context.Context, place int, m member) *fetched {
 			return f
 		case try >= p.use.Settings.FetchTries || domain.CodeOf(err) == domain.NotFound:
 			p.use.Log.WarnContext(ctx, "enrollee failed", "job", p.job.ID, "contract", p.contract, "tries", try, "error", err)
-			f.failure = reasonOf(err)
+			f.failure, f.unknown = reasonOf(err), domain.CodeOf(err) == domain.NotFound
 			return f
 		case !p.budget.spend():
 			f.err = domain.Errorf(domain.Unavailable, "the claims source fails too often").Because(err)

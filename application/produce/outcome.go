@@ -2,28 +2,30 @@ package produce
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"cms.gov/ab2d/domain"
 )
 
 // outcomes returns the lines that the member has in the error file: one when
 // its claims could not be had, else one for each claim and each record that could
-// not be read.
-// They name the person as the sponsor knows it from its own files, since only
-// that sponsor may read them.
+// not be read. They name the person as the sponsor knows it from its own files, since only
+// that sponsor may read them. Somebody without claims has none.
 func (f *fetched) outcomes() [][]byte {
-	if f.failure != "" {
-		return [][]byte{f.outcome("transient", fmt.Sprintf("The claims of this enrollee could not be had: %s", f.failure),
-			"Ask for them again with a new export; give it the same _since.")}
+	switch {
+	case f.failure != "" && f.unknown:
+		return [][]byte{f.outcome("not-found", true, "The claims of this enrollee could not be had: "+f.failure,
+			"The source may not have this person yet. "+again+" If that is of no use, report it to the help desk with this text.")}
+	case f.failure != "":
+		return [][]byte{f.outcome("transient", true, "The claims of this enrollee could not be had: "+f.failure,
+			again)}
 	}
 	var lines [][]byte
 	for _, why := range f.unread {
-		lines = append(lines, f.outcome("structure", fmt.Sprintf("A claim of this enrollee could not be read: %s", why),
+		lines = append(lines, f.outcome("structure", false, "A claim of this enrollee could not be read: "+why,
 			"Report it to the help desk with this text."))
 	}
 	for _, why := range f.unreadRecords {
-		lines = append(lines, f.outcome("structure", fmt.Sprintf("The Patient or Coverage of this enrollee could not be read: %s", why),
+		lines = append(lines, f.outcome("structure", false, "The Patient or Coverage of this enrollee could not be read: "+why,
 			"Report it to the help desk with this text."))
 	}
 	return lines
@@ -39,17 +41,26 @@ func ignoredOutcome(i domain.Ignored) []byte {
 		"details": map[string]any{"text": "Ignored: " + i.Text}, "diagnostics": i.Next})
 }
 
+const again = "Ask for them again with a new export of the same _since. Where the manifest has a request ready in its extension " + domain.RetryExtension + ", that one asks for just those who are missing."
+
+// extension is one of those that an issue has.
+type extension struct {
+	URL          string      `json:"url"`
+	ValueString  string      `json:"valueString,omitempty"`
+	ValueBoolean *bool       `json:"valueBoolean,omitempty"`
+	ValueID      *identifier `json:"valueIdentifier,omitempty"`
+}
+
+type identifier struct {
+	System string `json:"system"`
+	Value  string `json:"value"`
+}
+
 // outcome is one OperationOutcome, which is the same in STU3 and R4.
-func (f *fetched) outcome(code, text, next string) []byte {
-	type extension struct {
-		URL         string         `json:"url"`
-		ValueString string         `json:"valueString,omitempty"`
-		ValueID     map[string]any `json:"valueIdentifier,omitempty"`
-	}
-	about := []extension{{URL: patientExtension, ValueString: string(f.Patient)}}
-	if f.IDs.Current != "" {
-		about = append(about, extension{URL: mbiExtension,
-			ValueID: map[string]any{"system": "http://hl7.org/fhir/sid/us-mbi", "value": string(f.IDs.Current)}})
+func (f *fetched) outcome(code string, retryable bool, text, next string) []byte {
+	about := []extension{{URL: retryableExtension, ValueBoolean: &retryable}, {URL: patientExtension, ValueString: string(f.Patient)}}
+	for _, mbi := range f.IDs.All() {
+		about = append(about, extension{URL: mbiExtension, ValueID: &identifier{"http://hl7.org/fhir/sid/us-mbi", string(mbi)}})
 	}
 	return outcomeLine(map[string]any{"severity": "error", "code": code, "extension": about,
 		"details": map[string]any{"text": text}, "diagnostics": next})
@@ -63,8 +74,10 @@ func outcomeLine(issue map[string]any) []byte {
 	return append(line, '\n')
 }
 
-// The extensions of an OperationOutcome that say whom it is about.
+// The extensions of an OperationOutcome that say whom it is about, the MBI in
+// force first, and whether asking again may help.
 const (
-	patientExtension = "https://ab2d.cms.gov/patient"
-	mbiExtension     = "https://ab2d.cms.gov/mbi"
+	retryableExtension = "https://ab2d.cms.gov/retryable"
+	patientExtension   = "https://ab2d.cms.gov/patient"
+	mbiExtension       = "https://ab2d.cms.gov/mbi"
 )

@@ -179,6 +179,7 @@ type fetched struct {
 	unread        []string // why claims could not be read
 	unreadRecords []string // and why records could not
 	failure       string   // why the member's claims could not be had at all; empty when they were
+	unknown       bool     // with failure: the source says that it does not know the person
 	err           error    // why the whole partition cannot go on
 }
 
@@ -215,7 +216,11 @@ func (f *fetched) count(r *domain.PartitionResult) {
 	case f.optedOut:
 		c.OptedOut++
 		return
-	case f.failure != "", f.claims+len(f.records) == 0 && len(f.unread)+len(f.unreadRecords) > 0:
+	case f.failure != "":
+		c.Failed++
+		r.Lost = append(r.Lost, f.Patient)
+		return
+	case f.claims+len(f.records) == 0 && len(f.unread)+len(f.unreadRecords) > 0:
 		c.Failed++
 		return
 	case f.claims+len(f.records) > 0:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -104,6 +105,7 @@ func TestEveryEnrolleeEndsInOneColumn(t *testing.T) {
 	s := four(t)
 	people := []domain.Enrollee{site.Person("1"), site.Person("2"), site.Person("3"), site.Person("4"), site.Person("5"), site.Person("6"), site.Person("7"),
 		{Patient: "8", Months: site.Months(201801, 201912)}} // left before the data starts: no member
+	people[3].IDs.Historic = []domain.MBI{"1S00E00AB04"}
 	s.Enroll(site.First, site.Start.AddDate(0, -6, 0), people...)
 	s.Claims.Put("2")                                                                                                 // none at all
 	s.Claims.Put("3", site.Claim("c3", "3", "2019-05-05", updated))                                                   // none to be shared
@@ -128,22 +130,43 @@ func TestEveryEnrolleeEndsInOneColumn(t *testing.T) {
 			Issue        []struct {
 				Severity, Code string
 				Extension      []struct {
+					URL             string
 					ValueString     string
-					ValueIdentifier struct{ Value string }
+					ValueBoolean    *bool
+					ValueIdentifier struct{ System, Value string }
 				}
 			}
 		}
 		if err := json.Unmarshal([]byte(line), &o); err != nil || o.ResourceType != "OperationOutcome" || o.Issue[0].Severity != "error" {
 			t.Fatalf("%v in %s", err, line)
 		}
-		patient, mbi := o.Issue[0].Extension[0].ValueString, o.Issue[0].Extension[1].ValueIdentifier.Value
-		if mbi != "1S00E00AA"+patient {
-			t.Errorf("patient %s is told as %q", patient, mbi)
+		var patient, again string
+		var mbis []string
+		for _, e := range o.Issue[0].Extension {
+			switch e.URL {
+			case "https://ab2d.cms.gov/patient":
+				patient = e.ValueString
+			case "https://ab2d.cms.gov/retryable":
+				again = fmt.Sprint(*e.ValueBoolean)
+			case "https://ab2d.cms.gov/mbi":
+				mbis = append(mbis, e.ValueIdentifier.System+"|"+e.ValueIdentifier.Value)
+			}
 		}
-		about[patient+" "+o.Issue[0].Code]++
+		known := []string{"http://hl7.org/fhir/sid/us-mbi|1S00E00AA" + patient}
+		if patient == "4" {
+			known = append(known, "http://hl7.org/fhir/sid/us-mbi|1S00E00AB04")
+		}
+		if !slices.Equal(mbis, known) {
+			t.Errorf("patient %s is told as %q, want %q", patient, mbis, known)
+		}
+		about[patient+" "+o.Issue[0].Code+" "+again]++
 	}
-	if wanted := map[string]int{"4 transient": 1, "5 transient": 1, "6 structure": 1, "7 structure": 1}; !maps.Equal(about, wanted) {
+	if wanted := map[string]int{"4 transient true": 1, "5 not-found true": 1, "6 structure false": 1, "7 structure false": 1}; !maps.Equal(about, wanted) {
 		t.Errorf("told %v, want %v", about, wanted)
+	}
+	// Those who can be asked for again, and nobody else.
+	if lost := job.Accounts[0].Lost; !slices.Equal(lost, []domain.PatientID{"4", "5"}) {
+		t.Errorf("lost are %v", lost)
 	}
 }
 

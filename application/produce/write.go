@@ -235,10 +235,17 @@ func (u *UseCase) Finish(ctx context.Context, id domain.JobID) error {
 			if lost = u.checkFailed(j.State().Terms, accounts); lost != nil {
 				return lost
 			}
+			files := domain.NameFiles(parts)
+			if _, published := j.Published(); published > 0 {
+				files = files[published:]
+				if err := j.Publish(now, len(parts), len(files)); err != nil {
+					return err
+				}
+			}
 			if lost = j.Succeed(now, u.Settings.FileLife, accounts); lost != nil {
 				return lost
 			}
-			return tx.Files.Add(ctx, domain.NameFiles(parts))
+			return tx.Files.Add(ctx, files)
 		})
 		if err != nil {
 			return err
@@ -258,13 +265,14 @@ var errNothingToDo = errors.New("nothing to do")
 
 // accountsOf adds up what became of the members of each contract.
 func accountsOf(plans []domain.ContractPlan, parts []domain.Partition) []domain.Account {
-	sums := map[domain.ContractNumber]domain.Columns{}
+	sums, lost := map[domain.ContractNumber]domain.Columns{}, map[domain.ContractNumber][]domain.PatientID{}
 	for _, p := range parts {
 		sums[p.Contract] = sums[p.Contract].Plus(p.Result.Columns)
+		lost[p.Contract] = append(lost[p.Contract], p.Result.Lost...)
 	}
 	accounts := make([]domain.Account, len(plans))
 	for i, p := range plans {
-		accounts[i] = domain.Account{Contract: p.Contract, Columns: sums[p.Contract], EnrolledAsOf: p.EnrolledAsOf}
+		accounts[i] = domain.Account{Contract: p.Contract, Columns: sums[p.Contract], EnrolledAsOf: p.EnrolledAsOf, Lost: lost[p.Contract]}
 	}
 	return accounts
 }

@@ -17,16 +17,18 @@ type UseCase struct {
 }
 
 // Result is one of three: a job that runs, one that is complete, or one that
-// failed.
+// failed. One that runs has a manifest too once some of its files are published.
 type Result struct {
 	Running    bool
 	Percent    int           // while running
 	RetryAfter time.Duration // while running: when to ask again, whole seconds from 1 to 60
 
-	Manifest *domain.Manifest // when complete
+	Manifest *domain.Manifest // when complete, and a part of it while running, where that was asked for
 	Failure  *domain.Failure  // when failed
 
 	Separate bool // the client prefers the status of the export apart from that of the answer
+
+	partials bool // files may be told while running
 }
 
 const (
@@ -50,9 +52,15 @@ func (u *UseCase) Poll(ctx context.Context, client domain.Client, id domain.JobI
 	}
 	// Only an answer that says "still running" is remembered, so a refused
 	// request changes nothing.
-	return r, u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+	err = u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+		if r.partials {
+			if r.Manifest, err = publish(ctx, tx, id, now); err != nil {
+				return err
+			}
+		}
 		return tx.Polls.Put(ctx, id, client.ID, ports.Poll{At: now, RetryAfter: r.RetryAfter})
 	})
+	return r, err
 }
 
 func look(ctx context.Context, tx ports.Tx, client domain.Client, id domain.JobID, now time.Time) (Result, error) {
@@ -72,13 +80,20 @@ func look(ctx context.Context, tx ports.Tx, client domain.Client, id domain.JobI
 		if err != nil {
 			return Result{}, err
 		}
-		m := domain.NewManifest(job, files)
+		m, ok := domain.NewManifestPage(job, 1, files)
+		if !ok {
+			m = domain.NewManifest(job, files)
+		}
 		return Result{Manifest: &m, Separate: separate}, nil
 	}
 	if err := checkPace(ctx, tx, client.ID, id, now); err != nil {
 		return Result{}, err
 	}
-	p, _, err := tx.Partitions.Progress(ctx, id)
+	return running(ctx, tx, job, now)
+}
+
+func running(ctx context.Context, tx ports.Tx, job *domain.ExportJob, now time.Time) (Result, error) {
+	p, _, err := tx.Partitions.Progress(ctx, job.ID())
 	if err != nil {
 		return Result{}, err
 	}
@@ -86,7 +101,7 @@ func look(ctx context.Context, tx ports.Tx, client domain.Client, id domain.JobI
 	if since.IsZero() {
 		since = job.State().CreatedAt
 	}
-	return Result{Running: true, Percent: p.Percent(), RetryAfter: wait(p, now.Sub(since)), Separate: separate}, nil
+	return Result{Running: true, Percent: p.Percent(), RetryAfter: wait(p, now.Sub(since)), Separate: job.State().Terms.SeparateStatus, partials: job.State().Partials.Allowed}, nil
 }
 
 // Job returns the job if the client may use it. Another sponsor's job is not

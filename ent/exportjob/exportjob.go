@@ -55,6 +55,8 @@ const (
 	FieldAccounts = "accounts"
 	// FieldFailure holds the string denoting the failure field in the database.
 	FieldFailure = "failure"
+	// FieldPartials holds the string denoting the partials field in the database.
+	FieldPartials = "partials"
 	// EdgeHeldContracts holds the string denoting the held_contracts edge name in mutations.
 	EdgeHeldContracts = "held_contracts"
 	// EdgePartitions holds the string denoting the partitions edge name in mutations.
@@ -109,6 +111,7 @@ var Columns = []string{
 	FieldPlans,
 	FieldAccounts,
 	FieldFailure,
+	FieldPartials,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).

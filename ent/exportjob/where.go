@@ -926,6 +926,16 @@ func TransactionTimeNotNil() predicate.ExportJob {
 	return predicate.ExportJob(sql.FieldNotNull(FieldTransactionTime))
 }
 
+// PartialsIsNil applies the IsNil predicate on the "partials" field.
+func PartialsIsNil() predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldIsNull(FieldPartials))
+}
+
+// PartialsNotNil applies the NotNil predicate on the "partials" field.
+func PartialsNotNil() predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldNotNull(FieldPartials))
+}
+
 // HasHeldContracts applies the HasEdge predicate on the "held_contracts" edge.
 func HasHeldContracts() predicate.ExportJob {
 	return predicate.ExportJob(func(s *sql.Selector) {

@@ -307,6 +307,7 @@ var (
 		{Name: "plans", Type: field.TypeJSON},
 		{Name: "accounts", Type: field.TypeJSON},
 		{Name: "failure", Type: field.TypeJSON},
+		{Name: "partials", Type: field.TypeJSON, Nullable: true},
 	}
 	// ExportJobsTable holds the schema information for the "export_jobs" table.
 	ExportJobsTable = &schema.Table{

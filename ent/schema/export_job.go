@@ -36,6 +36,7 @@ func (ExportJob) Fields() []ent.Field {
 		field.JSON("plans", []domain.ContractPlan{}),
 		field.JSON("accounts", []domain.Account{}),
 		field.JSON("failure", domain.Failure{}),
+		field.JSON("partials", domain.Partials{}).Optional(),
 	}
 }
 

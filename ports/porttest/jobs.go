@@ -59,7 +59,8 @@ func fullJob() domain.ExportJobState {
 			{Contract: "S0002", Enrollment: 3, EnrolledAsOf: instantAt(-30), Before: 2, Enrolled: 100, From: 2020_01_01, FromBefore: 2021_02_03},
 			{Contract: "S0001", Enrollment: 1},
 		},
-		Accounts: []domain.Account{{Contract: "S0002", Columns: domain.Columns{Exported: 1, NoClaims: 2, OptedOut: 3, Failed: 4, NoCurrentMBI: 6, FullHistory: 5}, EnrolledAsOf: instantAt(-30)}},
+		Accounts: []domain.Account{{Contract: "S0002", Columns: domain.Columns{Exported: 1, NoClaims: 2, OptedOut: 3, Failed: 4, NoCurrentMBI: 6, FullHistory: 5}, EnrolledAsOf: instantAt(-30), Lost: []domain.PatientID{"-1", "-2"}}},
+		Partials: domain.Partials{Allowed: true, Pages: []domain.ManifestPage{{Through: 2, Files: 3, At: instantAt(2)}}},
 		Failure:  domain.Failure{Code: domain.Unavailable, Reason: "the source is away", ID: "abc"},
 	}
 }

@@ -14,6 +14,7 @@ import (
 // Partitions runs the conformance suite of ports.Partitions.
 func Partitions(t *testing.T, create func(t *testing.T) Store) {
 	storeParts(t, create, map[string]func(storeTest){
+		"After goes on behind a partition":                 partitionsAfter,
 		"partitions come back whole and in order":          partitionsWhole,
 		"partitions are added open":                        partitionsOpen,
 		"a partition that is there is a conflict":          partitionsConflict,
@@ -140,8 +141,31 @@ func fullResult() domain.PartitionResult {
 			Index:  []byte{0, 1, 0xff},
 		}, {Kind: domain.ErrorFile, Key: "jobs/a/1-2-e.gz", Lines: 1}},
 		Columns:  domain.Columns{Exported: 5, NoClaims: 2, OptedOut: 1, Failed: 2, FullHistory: 3},
+		Lost:     []domain.PatientID{"-1"},
 		Excluded: map[string]int{"samhsa": 4},
 		Claims:   123,
+	}
+}
+
+func partitionsAfter(s storeTest) {
+	s.parties()
+	s.partitions(1, 5)
+	s.partitions(2, 1)
+	for _, tt := range []struct {
+		after, limit int
+		want         []int
+	}{{0, 100, []int{1, 2, 3, 4, 5}}, {0, 2, []int{1, 2}}, {2, 2, []int{3, 4}}, {4, 2, []int{5}}, {5, 2, nil}} {
+		s.view(func(ctx context.Context, tx ports.Tx) error {
+			parts, err := tx.Partitions.After(ctx, jobID(1), tt.after, tt.limit)
+			var got []int
+			for _, p := range parts {
+				got = append(got, p.ID.Seq)
+			}
+			if !slices.Equal(got, tt.want) {
+				s.Errorf("%d after %d: %v, want %v", tt.limit, tt.after, got, tt.want)
+			}
+			return err
+		})
 	}
 }
 
