@@ -46,7 +46,6 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	ab2dPublicURL := providePublicURL(cfg, listener)
 	queueFactory, err := provideQueueFactory(cfg)
 	if err != nil {
 		cleanup2()
@@ -58,36 +57,6 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup2()
 		cleanup()
 		return nil, nil, err
-	}
-	system := clock.System{}
-	issuer, err := provideIssuer(ctx, ab2dPublicURL, store, system)
-	if err != nil {
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	useCase := &access.UseCase{
-		Tokens: issuer,
-		Store:  store,
-	}
-	contractsUseCase := &contracts.UseCase{
-		Store: store,
-		Clock: system,
-	}
-	settings := provideExportSettings(cfg)
-	exportUseCase := &export.UseCase{
-		Store:    store,
-		Clock:    system,
-		Settings: settings,
-	}
-	jobsUseCase := &jobs.UseCase{
-		Store: store,
-		Clock: system,
-	}
-	statusUseCase := &status.UseCase{
-		Store: store,
-		Clock: system,
 	}
 	ab2dFileStore, cleanup4, err := provideFileStore(ctx, cfg, ab2dDataLock)
 	if err != nil {
@@ -114,50 +83,22 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 	}
 	files := provideFiles(ab2dFileStore, telemetry)
 	packing := gzippack.Packing{}
-	downloadLimits := provideDownloadLimits(cfg)
-	downloadUseCase := &download.UseCase{
-		Store:   store,
-		Files:   files,
-		Packing: packing,
-		Clock:   system,
-		Limits:  downloadLimits,
+	system := clock.System{}
+	settings := provideExportSettings(cfg)
+	useCase := &export.UseCase{
+		Store:    store,
+		Clock:    system,
+		Settings: settings,
 	}
-	cancelUseCase := &cancel.UseCase{
-		Store: store,
-		Files: files,
-		Clock: system,
-	}
-	useCases := provideUseCases(useCase, contractsUseCase, exportUseCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, telemetry)
-	ab2dLinks := provideLinks(cfg, ab2dFileStore)
-	population := providePopulation()
-	seeder := &sandbox.Seeder{
-		Store:      store,
-		Coverage:   store,
-		Population: population,
-		Clock:      system,
+	retentionSettings := provideRetentionSettings(cfg)
+	retentionUseCase := &retention.UseCase{
+		Store:    store,
+		Files:    files,
+		Clock:    system,
+		Settings: retentionSettings,
 	}
 	source, cleanup6, err := provideFolder(ctx, cfg, logger, ab2dDataLock)
 	if err != nil {
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	ab2dSeeded, err := provideSeeded(ctx, cfg, seeder, source, logger)
-	if err != nil {
-		cleanup6()
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	app, err := provideAPI(cfg, ab2dPublicURL, useCases, ab2dLinks, issuer, logger, ab2dSeeded, telemetry)
-	if err != nil {
-		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -175,7 +116,88 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
+	population := providePopulation()
 	claims, err := provideClaims(cfg, source, bfdSource, population, system, telemetry)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	ab2dConsoleParts := consoleParts{
+		Store:    store,
+		Coverage: store,
+		Files:    files,
+		Packing:  packing,
+		Clock:    system,
+		Secrets:  store,
+		Export:   useCase,
+		Sweep:    retentionUseCase,
+		Stored:   ab2dFileStore,
+		Claims:   claims,
+	}
+	ab2dPublicURL := providePublicURL(cfg, listener)
+	issuer, err := provideIssuer(ctx, ab2dPublicURL, store, system)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	accessUseCase := &access.UseCase{
+		Tokens: issuer,
+		Store:  store,
+	}
+	contractsUseCase := &contracts.UseCase{
+		Store: store,
+		Clock: system,
+	}
+	jobsUseCase := &jobs.UseCase{
+		Store: store,
+		Clock: system,
+	}
+	statusUseCase := &status.UseCase{
+		Store: store,
+		Clock: system,
+	}
+	downloadLimits := provideDownloadLimits(cfg)
+	downloadUseCase := &download.UseCase{
+		Store:   store,
+		Files:   files,
+		Packing: packing,
+		Clock:   system,
+		Limits:  downloadLimits,
+	}
+	cancelUseCase := &cancel.UseCase{
+		Store: store,
+		Files: files,
+		Clock: system,
+	}
+	useCases := provideUseCases(accessUseCase, contractsUseCase, useCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, telemetry)
+	ab2dLinks := provideLinks(cfg, ab2dFileStore)
+	seeder := &sandbox.Seeder{
+		Store:      store,
+		Coverage:   store,
+		Population: population,
+		Clock:      system,
+	}
+	ab2dSeeded, err := provideSeeded(ctx, cfg, seeder, source, logger)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	app, err := provideAPI(ctx, cfg, ab2dConsoleParts, ab2dPublicURL, useCases, ab2dLinks, issuer, logger, ab2dSeeded, telemetry)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -216,13 +238,6 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup2()
 		cleanup()
 		return nil, nil, err
-	}
-	retentionSettings := provideRetentionSettings(cfg)
-	retentionUseCase := &retention.UseCase{
-		Store:    store,
-		Files:    files,
-		Clock:    system,
-		Settings: retentionSettings,
 	}
 	portsSigner, err := provideSigner(ctx, cfg, store)
 	if err != nil {
@@ -435,6 +450,5 @@ var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), wire.Struct
 
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
-	provideTelemetry, provideUseCases, provideAPI,
-	provideRounds, provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
+	provideTelemetry, provideUseCases, provideAPI, wire.Struct(new(consoleParts), "*"), provideRounds, provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
 )

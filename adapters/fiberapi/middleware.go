@@ -109,7 +109,14 @@ func (a *api) tokenAdvice() string {
 // address returns where the request came from. X-Forwarded-For is read from the
 // right, past the proxies we trust: whatever stands further left anybody may
 // have written.
-func (a *api) address(c *fiber.Ctx) netip.Addr {
+func (a *api) address(c *fiber.Ctx) netip.Addr { return Address(c, a.TrustedProxies) }
+
+// Address returns where a request came from, believing the X-Forwarded-For of
+// the proxies given.
+func Address(c *fiber.Ctx, proxies []netip.Prefix) netip.Addr {
+	trusted := func(addr netip.Addr) bool {
+		return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(addr) })
+	}
 	remote, _ := netip.ParseAddrPort(c.Context().RemoteAddr().String())
 	addr := remote.Addr().Unmap()
 	var hops []string
@@ -117,7 +124,7 @@ func (a *api) address(c *fiber.Ctx) netip.Addr {
 		hops = append(hops, strings.Split(string(h), ",")...)
 	}
 	for _, hop := range slices.Backward(hops) {
-		if !a.trusts(addr) {
+		if !trusted(addr) {
 			break
 		}
 		before, err := netip.ParseAddr(strings.TrimSpace(hop))
@@ -127,8 +134,4 @@ func (a *api) address(c *fiber.Ctx) netip.Addr {
 		addr = before.Unmap()
 	}
 	return addr
-}
-
-func (a *api) trusts(addr netip.Addr) bool {
-	return slices.ContainsFunc(a.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
