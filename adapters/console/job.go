@@ -116,9 +116,11 @@ func fetchedWords(job oversight.Job) string {
 	whole, data := 0, 0
 	var last oversight.Transfer
 	for _, f := range job.Files {
-		data++
-		if f.Fetches > 0 {
-			whole++
+		if f.Kind == domain.DataFile {
+			data++
+			if f.Fetches > 0 {
+				whole++
+			}
 		}
 		for _, t := range f.Transfers {
 			if t.At.After(last.At) {
@@ -129,7 +131,7 @@ func fetchedWords(job oversight.Job) string {
 	if last.At.IsZero() {
 		return "The files are ready and nobody has fetched any of them yet."
 	}
-	return fmt.Sprintf("%d of %d files were fetched whole. The last download was on %s by %s from %s.", whole, data, web.When(last.At), last.Client, last.From)
+	return fmt.Sprintf("%d of %s fetched whole. The last download was on %s by %s from %s.", whole, plural(data, "file"), web.When(last.At), last.Client, last.From)
 }
 
 func jobFacts(job oversight.Job) []web.Fact {
