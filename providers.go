@@ -504,7 +504,7 @@ func provideLinks(cfg *config.Config, store fileStore) links {
 
 type links func(ctx context.Context, f domain.OutputFile) (string, error)
 
-func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, links links, auth *auth, proxies proxies, log *slog.Logger, _ seeded, _ *telemetry.Telemetry) (*fiber.App, error) {
+func provideAPI(ctx context.Context, cfg *config.Config, parts consoleParts, base publicURL, use fiberapi.UseCases, links links, auth *auth, proxies proxies, log *slog.Logger, _ seeded, _ *telemetry.Telemetry) (*fiber.App, error) {
 	if !cfg.HasRole(config.API) {
 		return nil, nil
 	}
@@ -525,6 +525,11 @@ func provideAPI(cfg *config.Config, base publicURL, use fiberapi.UseCases, links
 	}
 	if cfg.HasRole(config.Console) && cfg.Mode == config.Sandbox {
 		console.MountStart(app, startPage(string(base), auth.url))
+	}
+	if cfg.HasRole(config.Console) {
+		if err := mountConsole(ctx, app, cfg, base, proxies, parts); err != nil {
+			return nil, err
+		}
 	}
 	return app, nil
 }

@@ -68,7 +68,7 @@ var application = wire.NewSet(
 // process is what runs.
 var process = wire.NewSet(
 	wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
-	provideTelemetry, provideUseCases, provideAPI,
+	provideTelemetry, provideUseCases, provideAPI, wire.Struct(new(consoleParts), "*"),
 	provideRounds, provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
 )
 

@@ -52,13 +52,6 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	ab2dPublicURL := providePublicURL(cfg, listener)
-	ab2dProxies, err := provideProxies(cfg)
-	if err != nil {
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
 	queueFactory, err := provideQueueFactory(cfg)
 	if err != nil {
 		cleanup2()
@@ -71,26 +64,115 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	system := clock.System{}
-	limits := provideLimits(cfg, store)
-	secretKey, err := provideSecretKey(ctx, cfg, store)
+	ab2dFileStore, cleanup4, err := provideFileStore(ctx, cfg, ab2dDataLock)
 	if err != nil {
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	settings := provideCredentialSettings(cfg)
-	useCase := &credentials.UseCase{
+	telemetry, cleanup5, err := provideTelemetry(ctx, cfg, logger)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	files := provideFiles(ab2dFileStore, telemetry)
+	packing := gzippack.Packing{}
+	system := clock.System{}
+	secretKey, err := provideSecretKey(ctx, cfg, store)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	settings := provideExportSettings(cfg)
+	useCase := &export.UseCase{
+		Store:    store,
+		Coverage: store,
+		Clock:    system,
+		Settings: settings,
+	}
+	retentionSettings := provideRetentionSettings(cfg)
+	retentionUseCase := &retention.UseCase{
+		Store:    store,
+		Files:    files,
+		Clock:    system,
+		Settings: retentionSettings,
+	}
+	source, cleanup6, err := provideFolder(ctx, cfg, logger, ab2dDataLock)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	bfdSource, err := provideBFD(cfg, logger)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	population := providePopulation()
+	claims, err := provideClaims(cfg, source, bfdSource, population, system, telemetry)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	ab2dConsoleParts := consoleParts{
+		Store:    store,
+		Coverage: store,
+		Files:    files,
+		Packing:  packing,
+		Clock:    system,
+		Secrets:  secretKey,
+		Export:   useCase,
+		Sweep:    retentionUseCase,
+		Stored:   ab2dFileStore,
+		Claims:   claims,
+	}
+	ab2dPublicURL := providePublicURL(cfg, listener)
+	ab2dProxies, err := provideProxies(cfg)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	limits := provideLimits(cfg, store)
+	credentialsSettings := provideCredentialSettings(cfg)
+	credentialsUseCase := &credentials.UseCase{
 		Store:      store,
 		Clock:      system,
 		Assertions: store,
 		Limits:     limits,
 		SecretKey:  secretKey,
-		Settings:   settings,
+		Settings:   credentialsSettings,
 	}
-	ab2dAuth, cleanup4, err := provideAuth(ctx, cfg, ab2dPublicURL, ab2dProxies, store, useCase, system, logger)
+	ab2dAuth, cleanup7, err := provideAuth(ctx, cfg, ab2dPublicURL, ab2dProxies, store, credentialsUseCase, system, logger)
 	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -106,13 +188,6 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Store: store,
 		Clock: system,
 	}
-	exportSettings := provideExportSettings(cfg)
-	exportUseCase := &export.UseCase{
-		Store:    store,
-		Coverage: store,
-		Clock:    system,
-		Settings: exportSettings,
-	}
 	jobsUseCase := &jobs.UseCase{
 		Store: store,
 		Clock: system,
@@ -121,25 +196,6 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Store: store,
 		Clock: system,
 	}
-	ab2dFileStore, cleanup5, err := provideFileStore(ctx, cfg, ab2dDataLock)
-	if err != nil {
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	telemetry, cleanup6, err := provideTelemetry(ctx, cfg, logger)
-	if err != nil {
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	files := provideFiles(ab2dFileStore, telemetry)
-	packing := gzippack.Packing{}
 	downloadLimits := provideDownloadLimits(cfg)
 	downloadUseCase := &download.UseCase{
 		Store:   store,
@@ -157,24 +213,13 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Store: store,
 		Clock: system,
 	}
-	useCases := provideUseCases(accessUseCase, pace, contractsUseCase, exportUseCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, recorder, telemetry)
+	useCases := provideUseCases(accessUseCase, pace, contractsUseCase, useCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, recorder, telemetry)
 	ab2dLinks := provideLinks(cfg, ab2dFileStore)
-	population := providePopulation()
 	seeder := &sandbox.Seeder{
 		Store:      store,
 		Coverage:   store,
 		Population: population,
 		Clock:      system,
-	}
-	source, cleanup7, err := provideFolder(ctx, cfg, logger, ab2dDataLock)
-	if err != nil {
-		cleanup6()
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
 	}
 	ab2dSeeded, err := provideSeeded(ctx, cfg, seeder, source, logger)
 	if err != nil {
@@ -187,29 +232,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	app, err := provideAPI(cfg, ab2dPublicURL, useCases, ab2dLinks, ab2dAuth, ab2dProxies, logger, ab2dSeeded, telemetry)
-	if err != nil {
-		cleanup7()
-		cleanup6()
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	bfdSource, err := provideBFD(cfg, logger)
-	if err != nil {
-		cleanup7()
-		cleanup6()
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	claims, err := provideClaims(cfg, source, bfdSource, population, system, telemetry)
+	app, err := provideAPI(ctx, cfg, ab2dConsoleParts, ab2dPublicURL, useCases, ab2dLinks, ab2dAuth, ab2dProxies, logger, ab2dSeeded, telemetry)
 	if err != nil {
 		cleanup7()
 		cleanup6()
@@ -255,13 +278,6 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup2()
 		cleanup()
 		return nil, nil, err
-	}
-	retentionSettings := provideRetentionSettings(cfg)
-	retentionUseCase := &retention.UseCase{
-		Store:    store,
-		Files:    files,
-		Clock:    system,
-		Settings: retentionSettings,
 	}
 	portsSigner, err := provideSigner(ctx, cfg, store)
 	if err != nil {
@@ -520,6 +536,5 @@ var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), providePace
 
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
-	provideTelemetry, provideUseCases, provideAPI,
-	provideRounds, provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
+	provideTelemetry, provideUseCases, provideAPI, wire.Struct(new(consoleParts), "*"), provideRounds, provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
 )

@@ -190,6 +190,28 @@ func errExpired() *Error {
 	return Errorf(Expired, "The job's files have expired and were deleted.").WithNext("Start a new export.")
 }
 
+// Extend lets the files of a successful job be fetched until a time that is
+// later than the one before. Files that are past their time may be gone already.
+func (j *ExportJob) Extend(at, until time.Time) error {
+	switch {
+	case j.s.State != Successful || j.ExpiredAt(at):
+		return Errorf(Conflict, "There are no files any more, or not yet.").WithNext("Start the export again.")
+	case !until.After(j.s.ExpiresAt):
+		return Errorf(Invalid, "The files can be fetched until %s already.", instant(j.s.ExpiresAt)).WithNext("Give a later time.")
+	}
+	j.s.ExpiresAt = until
+	return nil
+}
+
+// ExpireNow ends the time of a successful job's files.
+func (j *ExportJob) ExpireNow(at time.Time) error {
+	if j.s.State != Successful || j.ExpiredAt(at) {
+		return Errorf(Conflict, "There are no files any more, or not yet.")
+	}
+	j.s.ExpiresAt = at
+	return j.Expire(at)
+}
+
 // Expire marks a successful job whose time is over.
 func (j *ExportJob) Expire(at time.Time) error {
 	if !j.ExpiredAt(at) {

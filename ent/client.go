@@ -35,7 +35,9 @@ import (
 	"cms.gov/ab2d/ent/poll"
 	"cms.gov/ab2d/ent/preference"
 	"cms.gov/ab2d/ent/ratelimit"
+	"cms.gov/ab2d/ent/runswitch"
 	"cms.gov/ab2d/ent/secret"
+	"cms.gov/ab2d/ent/session"
 	"cms.gov/ab2d/ent/sponsor"
 	"cms.gov/ab2d/ent/usedassertion"
 	"entgo.io/ent"
@@ -97,8 +99,12 @@ type Client struct {
 	Preference *PreferenceClient
 	// RateLimit is the client for interacting with the RateLimit builders.
 	RateLimit *RateLimitClient
+	// RunSwitch is the client for interacting with the RunSwitch builders.
+	RunSwitch *RunSwitchClient
 	// Secret is the client for interacting with the Secret builders.
 	Secret *SecretClient
+	// Session is the client for interacting with the Session builders.
+	Session *SessionClient
 	// Sponsor is the client for interacting with the Sponsor builders.
 	Sponsor *SponsorClient
 	// UsedAssertion is the client for interacting with the UsedAssertion builders.
@@ -137,7 +143,9 @@ func (c *Client) init() {
 	c.Poll = NewPollClient(c.config)
 	c.Preference = NewPreferenceClient(c.config)
 	c.RateLimit = NewRateLimitClient(c.config)
+	c.RunSwitch = NewRunSwitchClient(c.config)
 	c.Secret = NewSecretClient(c.config)
+	c.Session = NewSessionClient(c.config)
 	c.Sponsor = NewSponsorClient(c.config)
 	c.UsedAssertion = NewUsedAssertionClient(c.config)
 }
@@ -255,7 +263,9 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Poll:              NewPollClient(cfg),
 		Preference:        NewPreferenceClient(cfg),
 		RateLimit:         NewRateLimitClient(cfg),
+		RunSwitch:         NewRunSwitchClient(cfg),
 		Secret:            NewSecretClient(cfg),
+		Session:           NewSessionClient(cfg),
 		Sponsor:           NewSponsorClient(cfg),
 		UsedAssertion:     NewUsedAssertionClient(cfg),
 	}, nil
@@ -300,7 +310,9 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Poll:              NewPollClient(cfg),
 		Preference:        NewPreferenceClient(cfg),
 		RateLimit:         NewRateLimitClient(cfg),
+		RunSwitch:         NewRunSwitchClient(cfg),
 		Secret:            NewSecretClient(cfg),
+		Session:           NewSessionClient(cfg),
 		Sponsor:           NewSponsorClient(cfg),
 		UsedAssertion:     NewUsedAssertionClient(cfg),
 	}, nil
@@ -336,8 +348,8 @@ func (c *Client) Use(hooks ...Hook) {
 		c.AuditUnsealed, c.ClientActivity, c.Contract, c.Coverage, c.Download,
 		c.EnrollmentIntake, c.EnrollmentVersion, c.Errand, c.ExportJob,
 		c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract, c.OutputFile,
-		c.Partition, c.Poll, c.Preference, c.RateLimit, c.Secret, c.Sponsor,
-		c.UsedAssertion,
+		c.Partition, c.Poll, c.Preference, c.RateLimit, c.RunSwitch, c.Secret,
+		c.Session, c.Sponsor, c.UsedAssertion,
 	} {
 		n.Use(hooks...)
 	}
@@ -351,8 +363,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.AuditUnsealed, c.ClientActivity, c.Contract, c.Coverage, c.Download,
 		c.EnrollmentIntake, c.EnrollmentVersion, c.Errand, c.ExportJob,
 		c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract, c.OutputFile,
-		c.Partition, c.Poll, c.Preference, c.RateLimit, c.Secret, c.Sponsor,
-		c.UsedAssertion,
+		c.Partition, c.Poll, c.Preference, c.RateLimit, c.RunSwitch, c.Secret,
+		c.Session, c.Sponsor, c.UsedAssertion,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -407,8 +419,12 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Preference.mutate(ctx, m)
 	case *RateLimitMutation:
 		return c.RateLimit.mutate(ctx, m)
+	case *RunSwitchMutation:
+		return c.RunSwitch.mutate(ctx, m)
 	case *SecretMutation:
 		return c.Secret.mutate(ctx, m)
+	case *SessionMutation:
+		return c.Session.mutate(ctx, m)
 	case *SponsorMutation:
 		return c.Sponsor.mutate(ctx, m)
 	case *UsedAssertionMutation:
@@ -3605,6 +3621,139 @@ func (c *RateLimitClient) mutate(ctx context.Context, m *RateLimitMutation) (Val
 	}
 }
 
+// RunSwitchClient is a client for the RunSwitch schema.
+type RunSwitchClient struct {
+	config
+}
+
+// NewRunSwitchClient returns a client for the RunSwitch from the given config.
+func NewRunSwitchClient(c config) *RunSwitchClient {
+	return &RunSwitchClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `runswitch.Hooks(f(g(h())))`.
+func (c *RunSwitchClient) Use(hooks ...Hook) {
+	c.hooks.RunSwitch = append(c.hooks.RunSwitch, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `runswitch.Intercept(f(g(h())))`.
+func (c *RunSwitchClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RunSwitch = append(c.inters.RunSwitch, interceptors...)
+}
+
+// Create returns a builder for creating a RunSwitch entity.
+func (c *RunSwitchClient) Create() *RunSwitchCreate {
+	mutation := newRunSwitchMutation(c.config, OpCreate)
+	return &RunSwitchCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RunSwitch entities.
+func (c *RunSwitchClient) CreateBulk(builders ...*RunSwitchCreate) *RunSwitchCreateBulk {
+	return &RunSwitchCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RunSwitchClient) MapCreateBulk(slice any, setFunc func(*RunSwitchCreate, int)) *RunSwitchCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RunSwitchCreateBulk{err: fmt.Errorf("calling to RunSwitchClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RunSwitchCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RunSwitchCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RunSwitch.
+func (c *RunSwitchClient) Update() *RunSwitchUpdate {
+	mutation := newRunSwitchMutation(c.config, OpUpdate)
+	return &RunSwitchUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RunSwitchClient) UpdateOne(_m *RunSwitch) *RunSwitchUpdateOne {
+	mutation := newRunSwitchMutation(c.config, OpUpdateOne, withRunSwitch(_m))
+	return &RunSwitchUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RunSwitchClient) UpdateOneID(id string) *RunSwitchUpdateOne {
+	mutation := newRunSwitchMutation(c.config, OpUpdateOne, withRunSwitchID(id))
+	return &RunSwitchUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RunSwitch.
+func (c *RunSwitchClient) Delete() *RunSwitchDelete {
+	mutation := newRunSwitchMutation(c.config, OpDelete)
+	return &RunSwitchDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RunSwitchClient) DeleteOne(_m *RunSwitch) *RunSwitchDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RunSwitchClient) DeleteOneID(id string) *RunSwitchDeleteOne {
+	builder := c.Delete().Where(runswitch.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RunSwitchDeleteOne{builder}
+}
+
+// Query returns a query builder for RunSwitch.
+func (c *RunSwitchClient) Query() *RunSwitchQuery {
+	return &RunSwitchQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRunSwitch},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RunSwitch entity by its id.
+func (c *RunSwitchClient) Get(ctx context.Context, id string) (*RunSwitch, error) {
+	return c.Query().Where(runswitch.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RunSwitchClient) GetX(ctx context.Context, id string) *RunSwitch {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *RunSwitchClient) Hooks() []Hook {
+	return c.hooks.RunSwitch
+}
+
+// Interceptors returns the client interceptors.
+func (c *RunSwitchClient) Interceptors() []Interceptor {
+	return c.inters.RunSwitch
+}
+
+func (c *RunSwitchClient) mutate(ctx context.Context, m *RunSwitchMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RunSwitchCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RunSwitchUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RunSwitchUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RunSwitchDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown RunSwitch mutation op: %q", m.Op())
+	}
+}
+
 // SecretClient is a client for the Secret schema.
 type SecretClient struct {
 	config
@@ -3735,6 +3884,139 @@ func (c *SecretClient) mutate(ctx context.Context, m *SecretMutation) (Value, er
 		return (&SecretDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Secret mutation op: %q", m.Op())
+	}
+}
+
+// SessionClient is a client for the Session schema.
+type SessionClient struct {
+	config
+}
+
+// NewSessionClient returns a client for the Session from the given config.
+func NewSessionClient(c config) *SessionClient {
+	return &SessionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `session.Hooks(f(g(h())))`.
+func (c *SessionClient) Use(hooks ...Hook) {
+	c.hooks.Session = append(c.hooks.Session, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `session.Intercept(f(g(h())))`.
+func (c *SessionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Session = append(c.inters.Session, interceptors...)
+}
+
+// Create returns a builder for creating a Session entity.
+func (c *SessionClient) Create() *SessionCreate {
+	mutation := newSessionMutation(c.config, OpCreate)
+	return &SessionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Session entities.
+func (c *SessionClient) CreateBulk(builders ...*SessionCreate) *SessionCreateBulk {
+	return &SessionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SessionClient) MapCreateBulk(slice any, setFunc func(*SessionCreate, int)) *SessionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SessionCreateBulk{err: fmt.Errorf("calling to SessionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SessionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SessionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Session.
+func (c *SessionClient) Update() *SessionUpdate {
+	mutation := newSessionMutation(c.config, OpUpdate)
+	return &SessionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SessionClient) UpdateOne(_m *Session) *SessionUpdateOne {
+	mutation := newSessionMutation(c.config, OpUpdateOne, withSession(_m))
+	return &SessionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SessionClient) UpdateOneID(id string) *SessionUpdateOne {
+	mutation := newSessionMutation(c.config, OpUpdateOne, withSessionID(id))
+	return &SessionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Session.
+func (c *SessionClient) Delete() *SessionDelete {
+	mutation := newSessionMutation(c.config, OpDelete)
+	return &SessionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SessionClient) DeleteOne(_m *Session) *SessionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SessionClient) DeleteOneID(id string) *SessionDeleteOne {
+	builder := c.Delete().Where(session.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SessionDeleteOne{builder}
+}
+
+// Query returns a query builder for Session.
+func (c *SessionClient) Query() *SessionQuery {
+	return &SessionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSession},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Session entity by its id.
+func (c *SessionClient) Get(ctx context.Context, id string) (*Session, error) {
+	return c.Query().Where(session.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SessionClient) GetX(ctx context.Context, id string) *Session {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *SessionClient) Hooks() []Hook {
+	return c.hooks.Session
+}
+
+// Interceptors returns the client interceptors.
+func (c *SessionClient) Interceptors() []Interceptor {
+	return c.inters.Session
+}
+
+func (c *SessionClient) mutate(ctx context.Context, m *SessionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SessionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SessionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SessionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SessionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Session mutation op: %q", m.Op())
 	}
 }
 
@@ -4042,15 +4324,15 @@ type (
 		APIClient, AttestationEvent, AuditArchive, AuditRecord, AuditSeal,
 		AuditUnsealed, ClientActivity, Contract, Coverage, Download, EnrollmentIntake,
 		EnrollmentVersion, Errand, ExportJob, GatheredEnrollee, Hold, IdempotencyKey,
-		JobContract, OutputFile, Partition, Poll, Preference, RateLimit, Secret,
-		Sponsor, UsedAssertion []ent.Hook
+		JobContract, OutputFile, Partition, Poll, Preference, RateLimit, RunSwitch,
+		Secret, Session, Sponsor, UsedAssertion []ent.Hook
 	}
 	inters struct {
 		APIClient, AttestationEvent, AuditArchive, AuditRecord, AuditSeal,
 		AuditUnsealed, ClientActivity, Contract, Coverage, Download, EnrollmentIntake,
 		EnrollmentVersion, Errand, ExportJob, GatheredEnrollee, Hold, IdempotencyKey,
-		JobContract, OutputFile, Partition, Poll, Preference, RateLimit, Secret,
-		Sponsor, UsedAssertion []ent.Interceptor
+		JobContract, OutputFile, Partition, Poll, Preference, RateLimit, RunSwitch,
+		Secret, Session, Sponsor, UsedAssertion []ent.Interceptor
 	}
 )
 

@@ -32,7 +32,9 @@ import (
 	"cms.gov/ab2d/ent/poll"
 	"cms.gov/ab2d/ent/preference"
 	"cms.gov/ab2d/ent/ratelimit"
+	"cms.gov/ab2d/ent/runswitch"
 	"cms.gov/ab2d/ent/secret"
+	"cms.gov/ab2d/ent/session"
 	"cms.gov/ab2d/ent/sponsor"
 	"cms.gov/ab2d/ent/usedassertion"
 	"entgo.io/ent"
@@ -121,7 +123,9 @@ func checkColumn(t, c string) error {
 			poll.Table:              poll.ValidColumn,
 			preference.Table:        preference.ValidColumn,
 			ratelimit.Table:         ratelimit.ValidColumn,
+			runswitch.Table:         runswitch.ValidColumn,
 			secret.Table:            secret.ValidColumn,
+			session.Table:           session.ValidColumn,
 			sponsor.Table:           sponsor.ValidColumn,
 			usedassertion.Table:     usedassertion.ValidColumn,
 		})

@@ -60,8 +60,12 @@ type Tx struct {
 	Preference *PreferenceClient
 	// RateLimit is the client for interacting with the RateLimit builders.
 	RateLimit *RateLimitClient
+	// RunSwitch is the client for interacting with the RunSwitch builders.
+	RunSwitch *RunSwitchClient
 	// Secret is the client for interacting with the Secret builders.
 	Secret *SecretClient
+	// Session is the client for interacting with the Session builders.
+	Session *SessionClient
 	// Sponsor is the client for interacting with the Sponsor builders.
 	Sponsor *SponsorClient
 	// UsedAssertion is the client for interacting with the UsedAssertion builders.
@@ -220,7 +224,9 @@ func (tx *Tx) init() {
 	tx.Poll = NewPollClient(tx.config)
 	tx.Preference = NewPreferenceClient(tx.config)
 	tx.RateLimit = NewRateLimitClient(tx.config)
+	tx.RunSwitch = NewRunSwitchClient(tx.config)
 	tx.Secret = NewSecretClient(tx.config)
+	tx.Session = NewSessionClient(tx.config)
 	tx.Sponsor = NewSponsorClient(tx.config)
 	tx.UsedAssertion = NewUsedAssertionClient(tx.config)
 }

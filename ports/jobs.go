@@ -32,6 +32,9 @@ type JobList interface {
 	// most q.Limit of them.
 	Find(ctx context.Context, q JobQuery) ([]*domain.ExportJob, error)
 
+	// Count returns how many jobs match, whatever the place and the limit.
+	Count(ctx context.Context, q JobQuery) (int, error)
+
 	// Prune removes jobs that failed, were cancelled or expired and that ended
 	// before the time, with all that belongs to them: partitions, files, accounts
 	// of downloads, polls. It takes the oldest first, at most limit of them, and
@@ -45,8 +48,11 @@ type JobList interface {
 type JobQuery struct {
 	States        []domain.JobState
 	Sponsor       domain.SponsorID
+	Contract      domain.ContractNumber // one of the job's
+	Client        domain.ClientID
 	Version       domain.FHIRVersion
-	Contract      domain.ContractNumber // held by the job, alone or among others
+	IDPrefix      string // what the job's id begins with
+	CreatedFrom   time.Time
 	CreatedBefore time.Time
 	ExpiresBefore time.Time
 	Newest        bool // the newest first

@@ -75,4 +75,7 @@ type AuditLog interface {
 	// Find returns records of an action on a target, the latest first, at most
 	// limit of them. An empty action or target does not narrow.
 	Find(ctx context.Context, action, target string, limit int) ([]domain.AuditRecord, error)
+
+	// Search returns the records that match, the one kept last first.
+	Search(ctx context.Context, q AuditQuery) ([]AuditEntry, error)
 }

@@ -42,4 +42,7 @@ type Tx struct {
 	Seals        AuditSeals
 	Archives     AuditArchives
 	Queue        Queue
+	Sessions     Sessions
+	Switches     Switches
+	JobFigures   JobFigures
 }

@@ -140,17 +140,29 @@ func (c *Config) setDefault(name, value string) {
 	}
 }
 
+// Setting is a setting as it is in force.
+type Setting struct{ Name, Value, Origin, Usage string }
+
+// Settings returns every setting with its value and where that came from. The
+// values of secrets are not in it.
+func (c *Config) Settings() []Setting {
+	all := make([]Setting, len(c.settings))
+	for i, s := range c.settings {
+		all[i] = Setting{s.flag.Name, s.flag.Value.String(), s.origin, s.flag.Usage}
+		if slices.Contains(secrets, s.flag.Name) && !strings.HasPrefix(all[i].Value, "sqlite:") {
+			all[i].Value = "(not shown)"
+		}
+	}
+	return all
+}
+
 // Show writes every setting with its value and where that came from. Secrets
 // are not shown.
 func (c *Config) Show(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SETTING\tVALUE\tFROM\tMEANING")
-	for _, s := range c.settings {
-		value := s.flag.Value.String()
-		if slices.Contains(secrets, s.flag.Name) && !strings.HasPrefix(value, "sqlite:") {
-			value = "(not shown)"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.flag.Name, value, s.origin, s.flag.Usage)
+	for _, s := range c.Settings() {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.Name, s.Value, s.Origin, s.Usage)
 	}
 	return t.Flush()
 }

@@ -2,10 +2,12 @@ package entstore
 
 import (
 	"context"
+	"strings"
 
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent"
 	"cms.gov/ab2d/ent/auditrecord"
+	"cms.gov/ab2d/ports"
 )
 
 // audit implements ports.Audit.
@@ -32,4 +34,41 @@ func (s *Store) Find(ctx context.Context, action, target string, limit int) ([]d
 	}
 	rows, err := query.Order(ent.Desc(auditrecord.FieldAt, auditrecord.FieldID)).Limit(limit).All(ctx)
 	return all(rows, auditFromRow), s.told(err)
+}
+
+// Search implements ports.AuditLog.
+func (s *Store) Search(ctx context.Context, q ports.AuditQuery) ([]ports.AuditEntry, error) {
+	query := s.reader.AuditRecord.Query()
+	if q.Actor != "" {
+		query.Where(auditrecord.ActorID(q.Actor))
+	}
+	if strings.HasSuffix(q.Action, ".") {
+		query.Where(auditrecord.ActionHasPrefix(q.Action))
+	} else if q.Action != "" {
+		query.Where(auditrecord.Action(q.Action))
+	}
+	if q.Target != "" { // '0' is the character behind '/'
+		query.Where(auditrecord.Or(auditrecord.Target(q.Target), auditrecord.And(auditrecord.TargetGT(q.Target+"/"), auditrecord.TargetLT(q.Target+"0"))))
+	}
+	if q.Outcome == "refused" {
+		query.Where(auditrecord.OutcomeNEQ("done"))
+	} else if q.Outcome != "" {
+		query.Where(auditrecord.Outcome(q.Outcome))
+	}
+	if !q.From.IsZero() {
+		query.Where(auditrecord.AtGTE(kept(q.From)))
+	}
+	if !q.To.IsZero() {
+		query.Where(auditrecord.AtLT(kept(q.To)))
+	}
+	if q.Before > 0 {
+		query.Where(auditrecord.IDLT(q.Before))
+	}
+	if q.Limit <= 0 {
+		q.Limit = listed
+	}
+	rows, err := query.Order(ent.Desc(auditrecord.FieldID)).Limit(q.Limit).All(ctx)
+	return all(rows, func(r *ent.AuditRecord) ports.AuditEntry {
+		return ports.AuditEntry{Number: r.ID, AuditRecord: auditFromRow(r)}
+	}), s.told(err)
 }

@@ -81,7 +81,8 @@ func (s jobs) Active(ctx context.Context, numbers []domain.ContractNumber) ([]*d
 // listed is how many jobs a list holds when it is not told.
 const listed = 100
 
-func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, error) {
+// matching is the jobs that a query narrows a list to.
+func (s jobs) matching(q ports.JobQuery) *ent.ExportJobQuery {
 	query := s.ExportJob.Query()
 	if len(q.States) > 0 {
 		query.Where(exportjob.StateIn(stored(q.States...)...))
@@ -101,6 +102,24 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 	if !q.ExpiresBefore.IsZero() {
 		query.Where(exportjob.ExpiresAtLT(kept(q.ExpiresBefore)))
 	}
+	if !q.CreatedFrom.IsZero() {
+		query.Where(exportjob.CreatedAtGTE(kept(q.CreatedFrom)))
+	}
+	if q.Client != "" {
+		query.Where(exportjob.Client(q.Client))
+	}
+	if q.IDPrefix != "" {
+		query.Where(exportjob.IDGTE(domain.JobID(q.IDPrefix)), exportjob.IDLT(domain.JobID(q.IDPrefix+"~"))) // '~' comes behind all that ids are made of
+	}
+	return query
+}
+
+func (s jobs) Count(ctx context.Context, q ports.JobQuery) (int, error) {
+	return s.matching(q).Count(ctx)
+}
+
+func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, error) {
+	query := s.matching(q)
 	if q.Limit <= 0 {
 		q.Limit = listed
 	}

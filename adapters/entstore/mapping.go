@@ -249,3 +249,32 @@ func holdFromRow(r *ent.Hold) domain.Hold {
 func intakeFromRow(r *ent.EnrollmentIntake) domain.Intake {
 	return domain.Intake{Contract: domain.ContractNumber(r.ID), Months: r.Months, Pass: r.Pass}
 }
+
+func sessionFromRow(r *ent.Session) domain.Session {
+	return domain.Session{
+		ID:        r.ID,
+		Staff:     domain.Staff{ID: r.Staff, Name: r.Name, Roles: r.Roles, From: r.Address, Request: r.Request},
+		FormToken: r.FormToken,
+		CreatedAt: r.CreatedAt.UTC(),
+		SeenAt:    r.SeenAt.UTC(),
+		EndsAt:    r.EndsAt.UTC(),
+		AgreedAt:  orZero(r.AgreedAt),
+		Provider:  r.Provider,
+		Notes:     r.Notes,
+	}
+}
+
+func sessionToRow(m *ent.SessionMutation, s domain.Session) {
+	m.SetStaff(s.Staff.ID)
+	m.SetName(s.Staff.Name)
+	m.SetRoles(s.Staff.Roles)
+	m.SetAddress(s.Staff.From)
+	m.SetRequest(s.Staff.Request)
+	m.SetFormToken(s.FormToken)
+	m.SetCreatedAt(kept(s.CreatedAt))
+	m.SetSeenAt(kept(s.SeenAt))
+	m.SetEndsAt(kept(s.EndsAt))
+	m.SetProvider(s.Provider)
+	m.SetNotes(s.Notes)
+	setTime(s.AgreedAt, m.SetAgreedAt, m.ClearAgreedAt)
+}

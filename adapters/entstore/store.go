@@ -153,6 +153,9 @@ func (s *Store) within(tx *sql.Tx, readOnly bool) ports.Tx {
 		Seals:        auditSeals{in},
 		Archives:     auditArchives{in},
 		Queue:        s.queue(tx),
+		Sessions:     sessions{in},
+		Switches:     switches{in},
+		JobFigures:   figures{in},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"cms.gov/ab2d/domain"
@@ -58,14 +59,25 @@ func (s jobs) Active(ctx context.Context, contracts []domain.ContractNumber) ([]
 	})
 }
 
-func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, error) {
+func (s jobs) Count(ctx context.Context, q ports.JobQuery) (int, error) {
+	q.Behind = ports.JobPlace{}
+	found, err := s.matching(ctx, q)
+	return len(found), err
+}
+
+func (s jobs) matching(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, error) {
 	before := func(t, bound time.Time) bool { return bound.IsZero() || !t.IsZero() && t.Before(bound) }
-	found, err := s.find(ctx, func(j domain.ExportJobState) bool {
+	return s.find(ctx, func(j domain.ExportJobState) bool {
 		return (len(q.States) == 0 || slices.Contains(q.States, j.State)) &&
 			(q.Sponsor == "" || j.Sponsor == q.Sponsor) && (q.Version == "" || j.Version == q.Version) &&
-			(q.Contract == "" || slices.Contains(j.Contracts, q.Contract)) &&
-			before(j.CreatedAt, q.CreatedBefore) && before(j.ExpiresAt, q.ExpiresBefore) && behind(j, q)
+			before(j.CreatedAt, q.CreatedBefore) && before(j.ExpiresAt, q.ExpiresBefore) && !j.CreatedAt.Before(q.CreatedFrom) &&
+			(q.Contract == "" || slices.Contains(j.Contracts, q.Contract)) && (q.Client == "" || j.Client == q.Client) &&
+			strings.HasPrefix(string(j.ID), q.IDPrefix) && behind(j, q)
 	})
+}
+
+func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, error) {
+	found, err := s.matching(ctx, q)
 	if q.Newest {
 		slices.Reverse(found)
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"cms.gov/ab2d/domain"
@@ -211,4 +212,32 @@ func (s *Store) Find(ctx context.Context, action, target string, limit int) ([]d
 	})
 	slices.SortStableFunc(records, func(a, b domain.AuditRecord) int { return b.At.Compare(a.At) })
 	return records[:min(limit, len(records))], nil
+}
+
+// Search implements ports.AuditLog.
+func (s *Store) Search(ctx context.Context, q ports.AuditQuery) ([]ports.AuditEntry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	records := slices.Clone(s.records)
+	s.mu.Unlock()
+	if q.Limit <= 0 {
+		q.Limit = 100
+	}
+	var found []ports.AuditEntry
+	for _, e := range slices.Backward(records) {
+		if len(found) < q.Limit && wanted(q, e) {
+			found = append(found, e)
+		}
+	}
+	return found, nil
+}
+
+func wanted(q ports.AuditQuery, e ports.AuditEntry) bool {
+	action := q.Action == "" || e.Action == q.Action || strings.HasSuffix(q.Action, ".") && strings.HasPrefix(e.Action, q.Action)
+	target := q.Target == "" || e.Target == q.Target || strings.HasPrefix(e.Target, q.Target+"/")
+	outcome := q.Outcome == "" || e.Outcome == q.Outcome || q.Outcome == "refused" && e.Outcome != "done"
+	return action && target && outcome && (q.Actor == "" || e.Actor.ID == q.Actor) && !e.At.Before(q.From) &&
+		(q.To.IsZero() || e.At.Before(q.To)) && (q.Before <= 0 || e.Number < q.Before)
 }

@@ -54,6 +54,8 @@ func NewStoreAt(now func() time.Time) *Store {
 		intakes:    map[domain.ContractNumber]domain.Intake{},
 		gathered:   map[domain.ContractNumber]map[domain.PatientID]domain.Enrollee{},
 		unsealed:   map[int64]bool{},
+		sessions:   map[string]domain.Session{},
+		switches:   map[string]domain.Switch{},
 	}}
 }
 
@@ -81,6 +83,8 @@ type state struct {
 	errands    map[string]errand
 	intakes    map[domain.ContractNumber]domain.Intake
 	gathered   map[domain.ContractNumber]map[domain.PatientID]domain.Enrollee
+	sessions   map[string]domain.Session
+	switches   map[string]domain.Switch
 	tokens     int
 }
 
@@ -103,6 +107,8 @@ func (s state) copy() state {
 	s.errands = maps.Clone(s.errands)
 	s.intakes = maps.Clone(s.intakes)
 	s.gathered = maps.Clone(s.gathered)
+	s.sessions = maps.Clone(s.sessions)
+	s.switches = maps.Clone(s.switches)
 	return s
 }
 
@@ -180,6 +186,9 @@ func (s *unit) ports() ports.Tx {
 		Seals:        auditSeals{s},
 		Archives:     auditArchives{s},
 		Queue:        scheduler{s},
+		Sessions:     sessions{s},
+		Switches:     switches{s},
+		JobFigures:   figures{s},
 	}
 }
 

@@ -42,6 +42,7 @@ type UseCase struct {
 // By says who does something, and why.
 type By struct {
 	Actor  domain.Actor
+	Roles  []domain.Role // of staff
 	Reason string
 }
 
@@ -261,7 +262,7 @@ func (u *UseCase) recorded(ctx context.Context, by By, action string, id domain.
 		detail["reason"] = by.Reason[:min(len(by.Reason), longest)]
 		return tx.Audit.Record(ctx, domain.AuditRecord{At: u.Clock.Now(), Actor: by.Actor, Action: action, Target: string(id), Outcome: outcome, Detail: detail})
 	}
-	err := may(by.Actor, action)
+	err := may(by, action)
 	if err == nil {
 		err = reasonable(by.Reason)
 	}

@@ -17,7 +17,7 @@ import (
 
 var start = time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC)
 
-var by = clients.By{Actor: domain.Actor{Kind: "staff", ID: "dana", From: "192.0.2.1"}, Reason: "asked for by letter"}
+var by = clients.By{Actor: domain.Actor{Kind: "staff", ID: "dana", From: "192.0.2.1"}, Roles: []domain.Role{domain.Operator}, Reason: "asked for by letter"}
 
 type bundle struct {
 	*testing.T

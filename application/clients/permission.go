@@ -18,11 +18,14 @@ const (
 	Contracts = "client.contracts"
 )
 
-// may returns a forbidden error when the actor may not do the action. It is the
+// may returns a forbidden error when whoever it is may not do the action. It is the
 // one place of this package that decides so.
-func may(actor domain.Actor, action string) error {
-	if actor.ID == "" || actor.Kind != "staff" && actor.Kind != "system" {
+func may(by By, action string) error {
+	switch {
+	case by.Actor.ID == "" || by.Actor.Kind != "staff" && by.Actor.Kind != "system":
 		return domain.Errorf(domain.Forbidden, "Only staff may do this (%s).", action)
+	case by.Actor.Kind == "staff" && !(domain.Staff{Roles: by.Roles}).May(domain.MayManageClients):
+		return domain.Errorf(domain.Forbidden, "Your role does not let you do this (%s).", action).WithNext("It needs the role operator or admin.")
 	}
 	return nil
 }

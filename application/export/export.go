@@ -52,6 +52,17 @@ type Start struct {
 	// tells whether it is the same request.
 	Key    string
 	Digest string
+
+	// Staff is who starts it on behalf of the client; nil when it does so itself.
+	Staff *Staff
+}
+
+// Staff is a person of CMS who starts an export on behalf of a client.
+type Staff struct {
+	Person domain.Staff
+	Action string // as the audit trail has it
+	Why    domain.Reason
+	Of     domain.JobID // the job that this one repeats; empty for none
 }
 
 // wanted returns the contracts that the request is about.
@@ -129,6 +140,10 @@ func (u *UseCase) claim(ctx context.Context, tx ports.Tx, cmd Start, fresh domai
 }
 
 func (u *UseCase) told(cmd Start, target, outcome string) domain.AuditRecord {
+	if s := cmd.Staff; s != nil {
+		return s.Person.Told(u.Clock.Now(), s.Action, target, outcome, "reason", s.Why.Text, "ticket", s.Why.Ticket, "client", string(cmd.Client.ID),
+			"repeats", string(s.Of), "request of the client", cmd.Request, "version", string(cmd.Version))
+	}
 	return domain.AuditRecord{
 		At: u.Clock.Now(), Action: "export.start", Target: target, Outcome: outcome,
 		Actor:  domain.Actor{Kind: "client", ID: string(cmd.Client.ID), From: cmd.From.String()},

@@ -50,7 +50,7 @@ func banner(w io.Writer, c *config.Config, listening string) {
 	s := sandboxauth.Guide[0]
 	page := ""
 	if c.HasRole(config.Console) {
-		page = "\n  Start page   " + base + "/"
+		page = "\n  Start page   " + base + "/\n  Console      " + base + "/console/"
 	}
 	fmt.Fprintf(w, `AB2D sandbox %s is ready. Everything in it is made up. Stop it with Ctrl-C.
 %[9]s

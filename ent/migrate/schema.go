@@ -115,6 +115,11 @@ var (
 				Unique:  false,
 				Columns: []*schema.Column{AuditRecordsColumns[5], AuditRecordsColumns[1]},
 			},
+			{
+				Name:    "auditrecord_actor_id_at",
+				Unique:  false,
+				Columns: []*schema.Column{AuditRecordsColumns[3], AuditRecordsColumns[1]},
+			},
 		},
 	}
 	// AuditSealsColumns holds the columns for the "audit_seals" table.
@@ -334,6 +339,11 @@ var (
 				Name:    "exportjob_state_expires_at",
 				Unique:  false,
 				Columns: []*schema.Column{ExportJobsColumns[9], ExportJobsColumns[16]},
+			},
+			{
+				Name:    "exportjob_completed_at",
+				Unique:  false,
+				Columns: []*schema.Column{ExportJobsColumns[15]},
 			},
 		},
 	}
@@ -596,6 +606,19 @@ var (
 			},
 		},
 	}
+	// SwitchesColumns holds the columns for the "switches" table.
+	SwitchesColumns = []*schema.Column{
+		{Name: "name", Type: field.TypeString},
+		{Name: "value", Type: field.TypeString},
+		{Name: "changed_at", Type: field.TypeTime},
+		{Name: "changed_by", Type: field.TypeString},
+	}
+	// SwitchesTable holds the schema information for the "switches" table.
+	SwitchesTable = &schema.Table{
+		Name:       "switches",
+		Columns:    SwitchesColumns,
+		PrimaryKey: []*schema.Column{SwitchesColumns[0]},
+	}
 	// SecretsColumns holds the columns for the "secrets" table.
 	SecretsColumns = []*schema.Column{
 		{Name: "name", Type: field.TypeString},
@@ -606,6 +629,45 @@ var (
 		Name:       "secrets",
 		Columns:    SecretsColumns,
 		PrimaryKey: []*schema.Column{SecretsColumns[0]},
+	}
+	// SessionsColumns holds the columns for the "sessions" table.
+	SessionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString},
+		{Name: "staff", Type: field.TypeString},
+		{Name: "name", Type: field.TypeString},
+		{Name: "roles", Type: field.TypeJSON},
+		{Name: "address", Type: field.TypeString},
+		{Name: "request", Type: field.TypeString},
+		{Name: "form_token", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "seen_at", Type: field.TypeTime},
+		{Name: "ends_at", Type: field.TypeTime},
+		{Name: "agreed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "provider", Type: field.TypeString},
+		{Name: "notes", Type: field.TypeJSON, Nullable: true},
+	}
+	// SessionsTable holds the schema information for the "sessions" table.
+	SessionsTable = &schema.Table{
+		Name:       "sessions",
+		Columns:    SessionsColumns,
+		PrimaryKey: []*schema.Column{SessionsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "session_ends_at",
+				Unique:  false,
+				Columns: []*schema.Column{SessionsColumns[9]},
+			},
+			{
+				Name:    "session_staff",
+				Unique:  false,
+				Columns: []*schema.Column{SessionsColumns[1]},
+			},
+			{
+				Name:    "session_provider",
+				Unique:  false,
+				Columns: []*schema.Column{SessionsColumns[11]},
+			},
+		},
 	}
 	// SponsorsColumns holds the columns for the "sponsors" table.
 	SponsorsColumns = []*schema.Column{
@@ -662,7 +724,9 @@ var (
 		PollsTable,
 		PreferencesTable,
 		RateLimitsTable,
+		SwitchesTable,
 		SecretsTable,
+		SessionsTable,
 		SponsorsTable,
 		UsedAssertionsTable,
 	}
@@ -680,4 +744,7 @@ func init() {
 	JobContractsTable.ForeignKeys[0].RefTable = ExportJobsTable
 	OutputFilesTable.ForeignKeys[0].RefTable = ExportJobsTable
 	PartitionsTable.ForeignKeys[0].RefTable = ExportJobsTable
+	SwitchesTable.Annotation = &entsql.Annotation{
+		Table: "switches",
+	}
 }

@@ -75,8 +75,14 @@ type Preference func(*sql.Selector)
 // RateLimit is the predicate function for ratelimit builders.
 type RateLimit func(*sql.Selector)
 
+// RunSwitch is the predicate function for runswitch builders.
+type RunSwitch func(*sql.Selector)
+
 // Secret is the predicate function for secret builders.
 type Secret func(*sql.Selector)
+
+// Session is the predicate function for session builders.
+type Session func(*sql.Selector)
 
 // Sponsor is the predicate function for sponsor builders.
 type Sponsor func(*sql.Selector)

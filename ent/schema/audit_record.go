@@ -31,5 +31,6 @@ func (AuditRecord) Indexes() []ent.Index {
 		index.Fields("at"),
 		index.Fields("target", "at"),
 		index.Fields("action", "at"),
+		index.Fields("actor_id", "at"),
 	}
 }

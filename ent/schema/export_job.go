@@ -56,5 +56,6 @@ func (ExportJob) Indexes() []ent.Index {
 		index.Fields("sponsor", "created_at"),
 		index.Fields("created_at"),
 		index.Fields("state", "expires_at"),
+		index.Fields("completed_at"),
 	}
 }

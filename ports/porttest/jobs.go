@@ -306,6 +306,9 @@ func jobsFind(s storeTest) {
 		"no R4":         {ports.JobQuery{Version: "R3"}, nil},
 		"createdBefore": {ports.JobQuery{CreatedBefore: instantAt(2)}, []int{0, 1}},
 		"expiresBefore": {ports.JobQuery{ExpiresBefore: instantAt(20 + 120)}, []int{1}},
+		"client":        {ports.JobQuery{Client: "nobody"}, nil},
+		"createdFrom":   {ports.JobQuery{CreatedFrom: instantAt(5)}, []int{5, 6}},
+		"id begins":     {ports.JobQuery{IDPrefix: string(jobID(3))[:8]}, []int{3}},
 		"limit":         {ports.JobQuery{Limit: 2}, []int{0, 1}},
 		"all at once":   {ports.JobQuery{States: []domain.JobState{domain.Submitted}, Sponsor: "sponsor", CreatedBefore: instantAt(5), Limit: 5}, []int{0, 2}},
 	} {
@@ -321,6 +324,13 @@ func jobsFind(s storeTest) {
 			return err
 		})
 	}
+	s.view(func(ctx context.Context, tx ports.Tx) error {
+		n, err := tx.JobList.Count(ctx, ports.JobQuery{Sponsor: "sponsor", Limit: 2})
+		if n != 6 {
+			s.Errorf("%d jobs of the sponsor counted, want 6", n)
+		}
+		return err
+	})
 }
 
 // Two of the jobs were created at one instant.

@@ -47,6 +47,9 @@ func Stores(t *testing.T, create func(t *testing.T) Store) {
 	t.Run("Intakes", func(t *testing.T) { Intakes(t, create) })
 	t.Run("Coverage", func(t *testing.T) { Coverage(t, create) })
 	t.Run("Secrets", func(t *testing.T) { Secrets(t, create) })
+	t.Run("Sessions", func(t *testing.T) { Sessions(t, create) })
+	t.Run("Switches", func(t *testing.T) { Switches(t, create) })
+	t.Run("JobFigures", func(t *testing.T) { JobFigures(t, create) })
 	t.Run("Audit", func(t *testing.T) { Audit(t, create) })
 	t.Run("AuditTrail", func(t *testing.T) { AuditTrail(t, create) })
 }

@@ -1,0 +1,60 @@
+package ab2d
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/gofiber/fiber/v2"
+
+	"cms.gov/ab2d/adapters/config"
+	"cms.gov/ab2d/adapters/console"
+	"cms.gov/ab2d/adapters/entstore"
+	"cms.gov/ab2d/adapters/fiberapi"
+	"cms.gov/ab2d/adapters/jwks"
+	"cms.gov/ab2d/application/attestation"
+	"cms.gov/ab2d/application/clients"
+	"cms.gov/ab2d/application/export"
+	"cms.gov/ab2d/application/oversight"
+	"cms.gov/ab2d/application/retention"
+	"cms.gov/ab2d/application/staff"
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
+)
+
+// consoleParts are what the staff's console stands on.
+type consoleParts struct {
+	Store    *entstore.Store
+	Coverage ports.Coverage
+	Files    ports.Files
+	Packing  ports.Packing
+	Clock    ports.Clock
+	Secrets  domain.SecretKey
+	Export   *export.UseCase
+	Sweep    *retention.UseCase
+	Stored   fileStore
+	Claims   ports.Claims
+}
+
+// mountConsole serves the console on the app.
+func mountConsole(ctx context.Context, app *fiber.App, cfg *config.Config, base publicURL, proxies []netip.Prefix, p consoleParts) error {
+	changes := &attestation.UseCase{Store: p.Store, Clock: p.Clock}
+	var settings []console.Setting
+	for _, s := range cfg.Settings() {
+		settings = append(settings, console.Setting{Name: s.Name, Value: s.Value, From: s.Origin, Means: s.Usage})
+	}
+	return console.Mount(app, console.Config{
+		Sandbox: cfg.Mode == config.Sandbox, Version: Version(), PublicURL: string(base), Maintenance: cfg.Maintenance, Settings: settings,
+		Checks: func(ctx context.Context) []console.Check {
+			_, source := p.Claims.CompleteThrough(ctx)
+			return []console.Check{{Name: "database", Err: p.Store.Check(ctx)}, {Name: "file store", Err: p.Stored.Check(ctx)}, {Name: "claims source", Err: source}}
+		},
+		Address: func(c *fiber.Ctx) netip.Addr { return fiberapi.Address(c, proxies) }, Over: ctx.Done(),
+	}, console.UseCases{
+		Clock: p.Clock,
+		Staff: &staff.UseCase{Store: p.Store, Clock: p.Clock, Limits: domain.SessionLimits{Idle: cfg.ConsoleIdle, Life: cfg.ConsoleLife}},
+		Oversight: &oversight.UseCase{Store: p.Store, Coverage: p.Coverage, Audit: p.Store, Files: p.Files, Packing: p.Packing, Clock: p.Clock, Export: p.Export,
+			Sweep: p.Sweep, Attestation: changes},
+		Attestation: changes,
+		Clients:     &clients.UseCase{Store: p.Store, Clock: p.Clock, KeySets: jwks.Checker{}, SecretKey: p.Secrets, Settings: clients.Settings{PlainKeys: cfg.Mode == config.Sandbox}},
+	})
+}

@@ -1,0 +1,63 @@
+// What the console's pages do beyond links and forms. Everything works without
+// it, but for live updates and the warning before a session ends.
+(() => {
+  'use strict';
+  const one = (selector) => document.querySelector(selector);
+
+  // "/" goes to the search field, unless somebody is typing.
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest('input, textarea, select, [contenteditable]')) return;
+    const field = one('#search');
+    if (field) { event.preventDefault(); field.focus(); }
+  });
+
+  // An error summary is what the reader has to see first.
+  one('[data-focus]')?.focus();
+
+  // Live updates can be paused: what moves must be stoppable.
+  let paused = false;
+  one('[data-pause]')?.addEventListener('click', (event) => {
+    paused = !paused;
+    event.currentTarget.setAttribute('aria-pressed', String(paused));
+    event.currentTarget.textContent = paused ? 'Go on with live updates' : 'Pause live updates';
+  });
+  document.addEventListener('htmx:sse:before:message', (event) => { if (paused && !event.detail.message.event) event.preventDefault(); });
+  document.addEventListener('signed-out', () => location.reload());
+
+  // Copy what a button names.
+  document.addEventListener('click', (event) => {
+    const button = event.target.closest('[data-copy]');
+    if (!button) return;
+    const source = document.getElementById(button.dataset.copy);
+    navigator.clipboard?.writeText(source.textContent.trim()).then(() => { button.textContent = 'Copied'; });
+  });
+
+  // A warning before the session ends for want of activity, and the sign-in
+  // page once it has, which brings the reader back here.
+  const dialog = one('#idle');
+  if (!dialog) return;
+  const idle = Number(dialog.dataset.idle) * 1000;
+  const warn = Number(dialog.dataset.warn) * 1000;
+  const end = Number(dialog.dataset.end) * 1000;
+  const left = one('#idle-left');
+  const started = Date.now();
+  let seen = started;
+  const deadline = () => Math.min(seen + idle, started + end);
+  document.addEventListener('htmx:after:request', (event) => {
+    if (!event.target.closest?.('[hx-sse\\:connect]')) seen = Date.now();
+  });
+  one('#idle-stay').addEventListener('click', async () => {
+    const answer = await fetch('/console/session', { headers: { Accept: 'application/json' } });
+    if (!answer.ok) { location.reload(); return; }
+    seen = Date.now();
+    dialog.close();
+  });
+  setInterval(() => {
+    const rest = deadline() - Date.now();
+    if (rest <= 0) { location.reload(); return; }
+    if (rest > idle - warn && deadline() === seen + idle || rest > 120000 && deadline() !== seen + idle) return;
+    left.textContent = String(Math.ceil(rest / 1000));
+    if (!dialog.open) dialog.showModal();
+  }, 1000);
+})();
