@@ -219,14 +219,10 @@ func onOneLine(resource []byte) []byte {
 
 // finish sees to it that the Bundle said what it must and that nothing follows.
 func (p *page) finish() error {
-	for {
-		c, err := p.token()
-		if err == io.EOF {
-			break
-		} else if err != nil {
-			return err
-		}
+	if c, err := p.token(); err == nil {
 		return bad("%q follows its end", c)
+	} else if err != io.EOF {
+		return err
 	}
 	switch {
 	case p.seen&hasResourceType == 0:

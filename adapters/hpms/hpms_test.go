@@ -97,12 +97,12 @@ func TestAListIsWholeOrAnError(t *testing.T) {
 
 func TestSignsInAgainWhenTheTokenEnds(t *testing.T) {
 	listed := some(2)
-	client, server := serve(t, func() ([]hpmsmock.Contract, error) { return rows(listed), nil }, 0, hpmsmock.Faults{})
+	over, _ := serve(t, func() ([]hpmsmock.Contract, error) { return rows(listed), nil }, 0, hpmsmock.Faults{})
 	// Each token is over at once, so the server refuses it.
-	if _, err := client.Contracts(t.Context()); err == nil {
+	if _, err := over.Contracts(t.Context()); err == nil {
 		t.Error("a token that is over was taken")
 	}
-	client, server = serve(t, func() ([]hpmsmock.Contract, error) { return rows(listed), nil }, time.Hour, hpmsmock.Faults{})
+	client, server := serve(t, func() ([]hpmsmock.Contract, error) { return rows(listed), nil }, time.Hour, hpmsmock.Faults{})
 	for range 2 {
 		if got, err := client.Contracts(t.Context()); err != nil || len(got) != 2 {
 			t.Errorf("%v, %v", got, err)

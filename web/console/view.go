@@ -143,5 +143,3 @@ func Span(d time.Duration) string {
 
 // CellID makes an id of a part of a row.
 func CellID(kind, id string) string { return kind + "-" + strings.ReplaceAll(id, ".", "_") }
-
-func words(lines []string) string { return strings.Join(lines, " ") }
