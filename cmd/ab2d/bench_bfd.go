@@ -96,7 +96,7 @@ func benchBFD(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		server, base, err := startServer(ctx, self, filepath.Join(dir, fmt.Sprint(run)), "--bfd-url", address,
+		server, base, err := startServer(ctx, self, filepath.Join(dir, fmt.Sprint(run)), "--bfd-url", address, "--enrollment", "synthetic",
 			"--bfd-ca", filepath.Join(certs, bfdmock.CAFile), "--bfd-cert", filepath.Join(certs, bfdmock.ClientFile))
 		if err != nil {
 			return err
@@ -183,7 +183,7 @@ func exportFrom(ctx context.Context, flags []string, settings ...string) (r stan
 	if err != nil {
 		return r, err
 	}
-	server, base, err := startServer(ctx, self, dir, append([]string{"--bfd-url", address}, settings...)...)
+	server, base, err := startServer(ctx, self, dir, append([]string{"--bfd-url", address, "--enrollment", "synthetic"}, settings...)...)
 	if err != nil {
 		r.close()
 		return r, err

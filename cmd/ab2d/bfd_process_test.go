@@ -75,7 +75,7 @@ func sumsOf(m manifest) (sums []string) {
 func TestAnExportOverASickBFD(t *testing.T) {
 	ctx := patience(t)
 	well := startUpstream(t, "127.0.0.1:0")
-	healthy := start(t, t.TempDir(), freeAddress(t), "--bfd-url", well.address)
+	healthy := start(t, t.TempDir(), freeAddress(t), "--bfd-url", well.address, "--enrollment", "synthetic")
 	if err := healthy.signIn(ctx, sponsorOf(t, "S0000")); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestAnExportOverASickBFD(t *testing.T) {
 	sick := []string{"--tls-dir", certs, "--seed", "11", "--latency", "5ms..40ms", "--error", "0.03", "--throttle", "0.02", "--cut", "0.02", "--stall", "0.01",
 		"--malformed", "0.02", "--wrong", "0.01", "--total", "0.01", "--stale", "0.01", "--slow", "0.01", "--slow-for", "500ms", "--empty-last"}
 	first := startUpstream(t, listen, sick...)
-	s := start(t, t.TempDir(), freeAddress(t), "--bfd-url", "https://"+listen, "--bfd-ca", filepath.Join(certs, bfdmock.CAFile),
+	s := start(t, t.TempDir(), freeAddress(t), "--bfd-url", "https://"+listen, "--enrollment", "synthetic", "--bfd-ca", filepath.Join(certs, bfdmock.CAFile),
 		"--bfd-cert", filepath.Join(certs, bfdmock.ClientFile), "--bfd-page", "200", "--bfd-timeout", "2s", "--bfd-connections", "8", "--fetch-backoff", "20ms", "--fetch-tries", "12", "--log", "error")
 	if err := s.signIn(ctx, sponsorOf(t, "S0000")); err != nil {
 		t.Fatal(err)
