@@ -73,6 +73,10 @@ func CheckAttestation(events []AttestationEvent, e AttestationEvent, today Date)
 	case e.Kind.Ends() && e.Attestor != Attestor{} && !slices.Contains(s.Attestors, e.Attestor):
 		return Errorf(BusinessRule, "%s (%s) was no active attestor of contract %s on %s.", e.Attestor.Name, e.Attestor.Office, e.Contract, e.Effective).
 			WithNext("Name one of those who were, or none to end all.")
+	case e.Kind.Begins() && !StandingOn(append(slices.Clone(events), e), e.Effective).Active:
+		// On one day who attests comes before who leaves, so that it would have no effect.
+		return Errorf(BusinessRule, "The attestation of contract %s also ends on %s, by an event that is recorded already.", e.Contract, e.Effective).
+			WithNext("Correct that event if it is wrong, or record a re-attestation.")
 	}
 	return nil
 }
