@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -255,7 +256,9 @@ func TestAPassIsResumed(t *testing.T) {
 		}
 		w.use = w.process()
 		ctx, kill := context.WithCancel(t.Context())
-		w.use.Source = &killing{w.bfd, n%7 + 1, kill}
+		left := new(atomic.Int64)
+		left.Store(int64(n%7 + 1))
+		w.use.Source = &killing{w.bfd, left, kill}
 		_ = w.use.Tick(ctx)
 		kill()
 		w.Clock.Advance(2 * time.Minute) // the lease of whoever was killed is over
@@ -275,12 +278,12 @@ func TestAPassIsResumed(t *testing.T) {
 // killing ends its process after a few pages.
 type killing struct {
 	ports.Enrollment
-	left int
+	left *atomic.Int64 // pages are asked for side by side
 	kill context.CancelFunc
 }
 
 func (k *killing) Page(ctx context.Context, n domain.ContractNumber, m domain.Month, cursor string) (ports.EnrollmentPage, error) {
-	if k.left--; k.left <= 0 {
+	if k.left.Add(-1) <= 0 {
 		k.kill()
 	}
 	return k.Enrollment.Page(ctx, n, m, cursor)
