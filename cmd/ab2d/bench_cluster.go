@@ -160,7 +160,7 @@ func benchStatus(ctx context.Context) error {
 	for _, row := range []struct {
 		name string
 		took []float64
-	}{{"status", status}, {"kick-off", kickOffs}} {
+	}{{"status", status}, {"kick-off", kickOffs}, {"both", slices.Concat(status, kickOffs)}} {
 		slices.Sort(row.took)
 		if n := len(row.took); n > 0 {
 			fmt.Printf("%-10s %8d %8.2f %8.2f %8.2f\n", row.name, n, row.took[n/2], row.took[n*99/100], row.took[n-1])

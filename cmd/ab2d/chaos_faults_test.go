@@ -71,11 +71,16 @@ func (s *storm) rage(ctx context.Context) {
 	}
 }
 
+// publishes is in what a worker sends to the database when it publishes a
+// partition, and in nothing else: how the result's counts begin.
+const publishes = `"Columns":{"Exported"`
+
 // faults are those that have nothing to do with the store of files.
 func (s *storm) faults() []fault {
 	nothing := func() {}
 	var hung, halted *kept
 	var ended domain.AttestationEvent
+	var letGo func() bool
 	return []fault{
 		{"an API is killed", 2, 0, 0, func(r *mrand.Rand) { s.apis[r.IntN(len(s.apis))].signal(syscall.SIGKILL) }, nothing},
 		{"a worker is killed", 3, 0, 0, func(r *mrand.Rand) { s.workers[r.IntN(len(s.workers))].signal(syscall.SIGKILL) }, nothing},
@@ -105,6 +110,15 @@ func (s *storm) faults() []fault {
 		{"a worker hears nothing from the database", 4, 2500 * time.Millisecond, 5 * time.Second, func(r *mrand.Rand) {
 			s.toWorkers[r.IntN(len(s.toWorkers))].set(silent)
 		}, func() { s.passAll() }},
+		// What a worker says when it publishes arrives when the lease is long over, while
+		// the worker waits for the answer: all that it can do is bind nothing.
+		{"a publication is late", 4, 2500 * time.Millisecond, 4 * time.Second, func(r *mrand.Rand) {
+			letGo = s.toWorkers[r.IntN(len(s.toWorkers))].holdBack(publishes)
+		}, func() {
+			if letGo() {
+				s.count("saw: a publication held back beyond its lease")
+			}
+		}},
 		{"APIs are cut off from the database", 1, 0, time.Second, func(*mrand.Rand) { s.toAPI.set(refuses); s.toAPI.cut() }, func() { s.toAPI.set(passes) }},
 		{"clients are cut off", 1, 0, 0, func(*mrand.Rand) { s.door.cut() }, nothing},
 		{"an attestation ends", 1, 0, time.Second, func(r *mrand.Rand) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ type link struct {
 	targets  []string // addresses, and paths of sockets
 	next     atomic.Uint32
 	trouble  atomic.Int32
+	held     atomic.Pointer[hold]
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
@@ -28,6 +30,32 @@ const (
 	silent        // nothing arrives, and nobody is told
 	slow          // little by little
 )
+
+// hold is something that a link is to keep back: the first message on its way to
+// the target that has the text in it, until it is let go.
+type hold struct {
+	text  []byte
+	taken atomic.Bool
+	let   chan struct{}
+}
+
+// holdBack arms the link, and returns what lets go whatever it then holds.
+func (l *link) holdBack(text string) (letGo func() bool) {
+	h := &hold{text: []byte(text), let: make(chan struct{})}
+	l.held.Store(h)
+	return func() (held bool) {
+		l.held.CompareAndSwap(h, nil)
+		close(h.let)
+		return h.taken.Load()
+	}
+}
+
+// wait keeps the message back if it is the one.
+func (l *link) wait(message []byte) {
+	if h := l.held.Load(); h != nil && bytes.Contains(message, h.text) && h.taken.CompareAndSwap(false, true) {
+		<-h.let
+	}
+}
 
 func newLink(t *testing.T, targets ...string) *link {
 	t.Helper()
@@ -89,8 +117,8 @@ func (l *link) join(from net.Conn) {
 	l.conns[from], l.conns[to] = true, true
 	l.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { l.pump(to, from) })
-	both.Go(func() { l.pump(from, to) })
+	both.Go(func() { l.pump(to, from, l.wait) })
+	both.Go(func() { l.pump(from, to, func([]byte) {}) })
 	both.Wait()
 	l.mu.Lock()
 	delete(l.conns, from)
@@ -112,8 +140,8 @@ func (l *link) dial() net.Conn {
 	return nil
 }
 
-// pump carries one direction, and ends both with it.
-func (l *link) pump(to, from net.Conn) {
+// pump carries one direction, and ends both with it. It asks before each message.
+func (l *link) pump(to, from net.Conn, before func(message []byte)) {
 	defer to.Close()
 	defer from.Close()
 	buf := make([]byte, 32<<10)
@@ -126,6 +154,7 @@ func (l *link) pump(to, from net.Conn) {
 			time.Sleep(20 * time.Millisecond)
 		}
 		if n > 0 {
+			before(buf[:n])
 			if _, err := to.Write(buf[:n]); err != nil {
 				return
 			}
