@@ -4,12 +4,15 @@ import (
 	"context"
 	"io"
 	"iter"
+	"strings"
 	"time"
+
+	"cms.gov/ab2d/domain"
 )
 
 // Files keeps finished files as bytes under keys. Keys are made of the
 // characters a-z, A-Z, 0-9, '-', '_', '.' and '/', with no part empty or made
-// of dots only.
+// of dots only (see CheckKey).
 //
 // Neither a rename nor a PUT can be fenced, so whoever writes uses keys that
 // nobody else uses; a key is written once.
@@ -87,4 +90,37 @@ type ScratchFile interface {
 	io.Writer // returns unavailable when there is no room
 	io.ReaderAt
 	io.Closer
+}
+
+// KeyLimit is how many bytes a key of Files may have, as S3 has it.
+const KeyLimit = 1024
+
+// CheckKey returns an invalid error for what is no key of Files, whichever store
+// it is for. A store may bound keys further.
+func CheckKey(key string) error {
+	if len(key) > KeyLimit {
+		return NoKey("it is too long")
+	}
+	for part := range strings.SplitSeq(key, "/") {
+		if strings.Trim(part, ".") == "" {
+			return NoKey("a part of it is empty or made of dots")
+		}
+		if strings.IndexFunc(part, notInKey) >= 0 {
+			return NoKey("it has a character other than letters, digits, '-', '_', '.' and '/'")
+		}
+	}
+	return nil
+}
+
+// NoKey returns the error for what is no key, and why it is none.
+func NoKey(why string) error {
+	return domain.Errorf(domain.Invalid, "This is no key of a file: %s.", why)
+}
+
+func notInKey(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_', r == '.':
+		return false
+	}
+	return true
 }

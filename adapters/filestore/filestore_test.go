@@ -198,7 +198,7 @@ func TestAKeyIsNotThePathOfAnother(t *testing.T) {
 func TestKeysThatAreTooLong(t *testing.T) {
 	s := open(t, t.TempDir())
 	put(t, s, strings.Repeat("x", maxPart), "x")
-	long := strings.Repeat(strings.Repeat("y", 127)+"/", 8)[:maxKey-1]
+	long := strings.Repeat(strings.Repeat("y", 127)+"/", 8)[:ports.KeyLimit-1]
 	put(t, s, long, "x")
 	for _, key := range []string{strings.Repeat("x", maxPart+1), long + "yy", strings.Repeat("z/", 1<<20) + "z"} {
 		_, err := s.Create(t.Context(), key)

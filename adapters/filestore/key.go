@@ -3,46 +3,28 @@ package filestore
 import (
 	"strings"
 
-	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
 )
 
 const (
 	// tempMark stands between a key and what makes a temporary name of it.
 	tempMark = "~"
 
-	maxKey  = 1024 // as S3 has it, so that keys stay portable
-	maxPart = 200  // file systems allow 255, and a temporary name adds 27
+	maxPart = 200 // file systems allow 255, and a temporary name adds 27
 )
 
-// checkKey returns an invalid error for what the contract does not allow.
+// checkKey returns an invalid error for what the contract does not allow, and for
+// what file systems do not.
 func checkKey(key string) error {
-	if len(key) > maxKey {
-		return invalidKey("it is too long")
+	if err := ports.CheckKey(key); err != nil {
+		return err
 	}
 	for part := range strings.SplitSeq(key, "/") {
 		if len(part) > maxPart {
-			return invalidKey("a part of it is too long")
-		}
-		if strings.Trim(part, ".") == "" {
-			return invalidKey("a part of it is empty or made of dots")
-		}
-		if strings.IndexFunc(part, notInKey) >= 0 {
-			return invalidKey("it has a character other than letters, digits, '-', '_', '.' and '/'")
+			return ports.NoKey("a part of it is too long")
 		}
 	}
 	return nil
-}
-
-func notInKey(r rune) bool {
-	switch {
-	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_', r == '.':
-		return false
-	}
-	return true
-}
-
-func invalidKey(why string) error {
-	return domain.Errorf(domain.Invalid, "This is no key of a file: %s.", why)
 }
 
 // finalKey returns the key that a name in the store has, or will have.

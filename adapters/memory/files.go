@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -42,21 +41,9 @@ func (f *Files) SetFull(full bool) {
 	f.full = full
 }
 
-// part is one part of a key: of the characters allowed, and not of dots only.
-var part = regexp.MustCompile(`^\.*[a-zA-Z0-9_-][a-zA-Z0-9_.-]*$`)
-
-func checkKey(key string) error {
-	for p := range strings.SplitSeq(key, "/") {
-		if !part.MatchString(p) {
-			return domain.Errorf(domain.Invalid, "%q is not a key", key)
-		}
-	}
-	return nil
-}
-
 // Create implements ports.Files.
 func (f *Files) Create(ctx context.Context, key string) (ports.FileWriter, error) {
-	if err := firstOf(ctx.Err(), checkKey(key)); err != nil {
+	if err := firstOf(ctx.Err(), ports.CheckKey(key)); err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
@@ -80,7 +67,7 @@ func firstOf(errs ...error) error {
 
 // Open implements ports.Files.
 func (f *Files) Open(ctx context.Context, key string) (ports.File, error) {
-	if err := firstOf(ctx.Err(), checkKey(key)); err != nil {
+	if err := firstOf(ctx.Err(), ports.CheckKey(key)); err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
@@ -94,7 +81,7 @@ func (f *Files) Open(ctx context.Context, key string) (ports.File, error) {
 
 // Delete implements ports.Files.
 func (f *Files) Delete(ctx context.Context, key string) error {
-	if err := firstOf(ctx.Err(), checkKey(key)); err != nil {
+	if err := firstOf(ctx.Err(), ports.CheckKey(key)); err != nil {
 		return err
 	}
 	f.mu.Lock()

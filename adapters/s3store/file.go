@@ -35,7 +35,7 @@ func (s *Store) Open(ctx context.Context, key string) (ports.File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := checkKey(key); err != nil {
+	if err := ports.CheckKey(key); err != nil {
 		return nil, err
 	}
 	info, err := s.stat(ctx, s.prefix+key)

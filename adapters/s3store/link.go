@@ -5,6 +5,8 @@ import (
 	"mime"
 	"net/url"
 	"time"
+
+	"cms.gov/ab2d/ports"
 )
 
 // Link returns an address at which anybody can fetch the file as it is stored,
@@ -12,7 +14,7 @@ import (
 // type. It does not ask whether there is such a file. It holds no key, but who
 // has it has the file.
 func (s *Store) Link(ctx context.Context, key, filename, contentType string, life time.Duration) (string, error) {
-	if err := checkKey(key); err != nil {
+	if err := ports.CheckKey(key); err != nil {
 		return "", err
 	}
 	u, err := s.client.PresignedGetObject(ctx, s.settings.Bucket, s.prefix+key, life, url.Values{

@@ -24,7 +24,7 @@ const page = 1000
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[ports.FileInfo, error] {
 	return func(yield func(ports.FileInfo, error) bool) {
 		start, _, _ := strings.Cut(prefix, uploadMark) // names of uploads are ours, not the store's
-		if i := strings.LastIndexByte(start, '/'); i >= 0 && checkKey(start[:i]) != nil {
+		if i := strings.LastIndexByte(start, '/'); i >= 0 && ports.CheckKey(start[:i]) != nil {
 			return
 		}
 		if err := ctx.Err(); err != nil {
@@ -54,7 +54,7 @@ func (s *Store) files(ctx context.Context, prefix string) iter.Seq2[ports.FileIn
 				return
 			}
 			key := strings.TrimPrefix(object.Key, s.prefix)
-			if checkKey(key) != nil {
+			if ports.CheckKey(key) != nil {
 				continue
 			}
 			if !yield(ports.FileInfo{Key: key, Bytes: object.Size, Modified: object.LastModified, Committed: true}, nil) {
@@ -82,7 +82,7 @@ func (s *Store) uploads(ctx context.Context, prefix string) iter.Seq2[ports.File
 			}
 			for _, u := range found.Uploads {
 				key := strings.TrimPrefix(u.Key, s.prefix)
-				if !strings.HasPrefix(u.Key, prefix) || checkKey(key) != nil {
+				if !strings.HasPrefix(u.Key, prefix) || ports.CheckKey(key) != nil {
 					continue
 				}
 				size, err := s.uploaded(ctx, u)

@@ -97,7 +97,7 @@ func New(_ context.Context, settings Settings) (*Store, error) {
 	s := &Store{settings: settings}
 	s.parts.New = func() any { b := make([]byte, 0, settings.PartSize); return &b }
 	if s.prefix = strings.Trim(settings.Prefix, "/"); s.prefix != "" {
-		if err := checkKey(s.prefix); err != nil {
+		if err := ports.CheckKey(s.prefix); err != nil {
 			return nil, wrong("the prefix %q: %w", settings.Prefix, err)
 		}
 		s.prefix += "/"
@@ -186,11 +186,11 @@ func (s *Store) Create(ctx context.Context, key string) (ports.FileWriter, error
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := checkKey(key); err != nil {
+	if err := ports.CheckKey(key); err != nil {
 		return nil, err
 	}
-	if len(s.prefix)+len(key) > maxKey {
-		return nil, invalidKey("it is too long")
+	if len(s.prefix)+len(key) > ports.KeyLimit {
+		return nil, ports.NoKey("it is too long")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	return &writer{ctx: ctx, cancel: cancel, store: s, key: s.prefix + key, id: rand.Text()}, nil

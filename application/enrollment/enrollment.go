@@ -9,10 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
+	"cms.gov/ab2d/application/holds"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 )
@@ -285,28 +285,10 @@ func (u *UseCase) Reject(ctx context.Context, actor domain.Actor, id, note strin
 }
 
 func (u *UseCase) decide(ctx context.Context, actor domain.Actor, id string, state domain.HoldState, note string) error {
-	if strings.TrimSpace(note) == "" {
-		return domain.Errorf(domain.Invalid, "The reason is missing.").WithNext("Say why, in a few words.")
-	}
-	now := u.Clock.Now()
-	return u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-		h, err := tx.Holds.Get(ctx, id)
-		if err != nil {
-			return err
-		}
-		if h.Kind != domain.HeldEnrollment {
-			return domain.Errorf(domain.NotFound, "there is no enrollment held as %s", id)
-		}
-		if err := h.Decide(state, now, actor, note); err != nil {
-			return err
-		}
-		if err := tx.Holds.Put(ctx, h); err != nil {
-			return err
-		}
-		if err := tx.Errands.Wake(ctx, errand(h.Contract)); err != nil {
-			return err
-		}
-		return tx.Audit.Record(ctx, domain.AuditRecord{At: now, Actor: actor, Action: "enrollment." + string(state), Target: string(h.Contract), Outcome: "done",
-			Detail: map[string]string{"reason": note, "hold": id, "held": h.Reason}})
-	})
+	return holds.Decide(ctx, u.Store, holds.Decision{At: u.Clock.Now(), Actor: actor, ID: id, Kind: domain.HeldEnrollment, State: state, Note: note,
+		Wakes: func(h domain.Hold) string { return errand(h.Contract) },
+		Records: func(h domain.Hold) domain.AuditRecord {
+			return domain.AuditRecord{Action: "enrollment." + string(state), Target: string(h.Contract),
+				Detail: map[string]string{"reason": note, "hold": id, "held": h.Reason}}
+		}})
 }

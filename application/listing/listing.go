@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cms.gov/ab2d/application/attestation"
+	"cms.gov/ab2d/application/holds"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 )
@@ -182,30 +183,11 @@ func (u *UseCase) Reject(ctx context.Context, actor domain.Actor, id, note strin
 }
 
 func (u *UseCase) decide(ctx context.Context, actor domain.Actor, id string, state domain.HoldState, note string) error {
-	if strings.TrimSpace(note) == "" {
-		return domain.Errorf(domain.Invalid, "The reason is missing.").WithNext("Say why, in a few words.")
-	}
-	now := u.Clock.Now()
-	return u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-		h, err := tx.Holds.Get(ctx, id)
-		if err != nil {
-			return err
-		}
-		if h.Kind != domain.HeldListing {
-			return domain.Errorf(domain.NotFound, "there is nothing of HPMS held as %s", id)
-		}
-		if err := h.Decide(state, now, actor, note); err != nil {
-			return err
-		}
-		if err := tx.Holds.Put(ctx, h); err != nil {
-			return err
-		}
-		if err := tx.Errands.Wake(ctx, errand); err != nil {
-			return err
-		}
-		return tx.Audit.Record(ctx, domain.AuditRecord{At: now, Actor: actor, Action: "hpms." + string(state), Target: id, Outcome: "done",
-			Detail: map[string]string{"reason": note, "would end": list(h.Ends)}})
-	})
+	return holds.Decide(ctx, u.Store, holds.Decision{At: u.Clock.Now(), Actor: actor, ID: id, Kind: domain.HeldListing, State: state, Note: note,
+		Wakes: func(domain.Hold) string { return errand },
+		Records: func(h domain.Hold) domain.AuditRecord {
+			return domain.AuditRecord{Action: "hpms." + string(state), Target: id, Detail: map[string]string{"reason": note, "would end": list(h.Ends)}}
+		}})
 }
 
 // SetUpdates says whether a contract follows HPMS or is left to staff.
