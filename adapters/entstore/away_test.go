@@ -13,6 +13,7 @@ import (
 	"cms.gov/ab2d/adapters/entstore"
 	"cms.gov/ab2d/adapters/entstore/pgtest"
 	"cms.gov/ab2d/adapters/entstore/pgtest/server"
+	"cms.gov/ab2d/adapters/entstore/sqlitetest"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 )
@@ -273,7 +274,7 @@ func TestServerOnlyReads(t *testing.T) {
 
 func TestSQLiteFull(t *testing.T) {
 	t.Parallel()
-	s := open(t, migratedSQLite(t), nil)
+	s := open(t, sqlitetest.URL(t), nil)
 	limit := func(pages int) {
 		t.Helper()
 		if _, err := s.DB().Exec("PRAGMA max_page_count = " + map[bool]string{true: "1", false: "1000000"}[pages == 1]); err != nil {

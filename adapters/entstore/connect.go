@@ -15,7 +15,6 @@ import (
 	"entgo.io/ent/dialect"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite" // the embedded database
 )
 
 // sqliteWaits is how long a statement waits for another process to end its
@@ -94,7 +93,7 @@ func connectSQLite(ctx context.Context, path string) (connection, error) {
 		return connection{}, err
 	}
 	file.Close()
-	write, err := sql.Open("sqlite", sqliteName(path, url.Values{
+	write, err := openSQLite(sqliteName(path, url.Values{
 		"_txlock": {"immediate"}, // a transaction that will write must not find out half way that it cannot
 		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
 	}))
@@ -107,7 +106,7 @@ func connectSQLite(ctx context.Context, path string) (connection, error) {
 		write.Close()
 		return connection{}, fmt.Errorf("open the database %s: %w", path, err)
 	}
-	read, err := sql.Open("sqlite", sqliteName(path, url.Values{"_pragma": {"query_only(1)"}}))
+	read, err := openSQLite(sqliteName(path, url.Values{"_pragma": {"query_only(1)"}}))
 	if err != nil {
 		write.Close()
 		return connection{}, err

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cms.gov/ab2d/adapters/entstore/pgtest"
+	"cms.gov/ab2d/adapters/entstore/sqlitetest"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 	"cms.gov/ab2d/ports/porttest"
@@ -133,10 +134,10 @@ func TestARoleThatCannotServeIsRefused(t *testing.T) {
 			t.Errorf("of %q it is said: %v", role, err)
 		}
 	}
-	if err := open(t, migratedSQLite(t), nil).Grant(t.Context(), "x"); err == nil {
+	if err := open(t, sqlitetest.URL(t), nil).Grant(t.Context(), "x"); err == nil {
 		t.Error("the embedded database has a role")
 	}
-	if err := open(t, migratedSQLite(t), nil).CheckServing(t.Context()); err != nil {
+	if err := open(t, sqlitetest.URL(t), nil).CheckServing(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

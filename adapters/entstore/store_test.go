@@ -10,6 +10,7 @@ import (
 
 	"cms.gov/ab2d/adapters/entstore"
 	"cms.gov/ab2d/adapters/entstore/pgtest"
+	"cms.gov/ab2d/adapters/entstore/sqlitetest"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 	"cms.gov/ab2d/ports/porttest"
@@ -18,20 +19,12 @@ import (
 // databases are the kinds of database, each with what makes an empty one with
 // the schema in place.
 var databases = map[string]func(t *testing.T) string{
-	"SQLite":   migratedSQLite,
+	"SQLite":   func(t *testing.T) string { return sqlitetest.URL(t) },
 	"Postgres": func(t *testing.T) string { return pgtest.URL(t) },
 }
 
 func emptySQLite(t *testing.T) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), "odd #name%3f", "ab2d.db")
-}
-
-func migratedSQLite(t *testing.T) string {
-	url := emptySQLite(t)
-	if err := open(t, url, nil).Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return url
 }
 
 func open(t testing.TB, url string, queue entstore.QueueFactory, options ...entstore.Option) *entstore.Store {
@@ -102,7 +95,7 @@ func scheduled(t *testing.T, db *sql.DB) (tasks []ports.Task) {
 }
 
 func TestWithoutAQueueNothingIsScheduled(t *testing.T) {
-	s := open(t, migratedSQLite(t), nil)
+	s := open(t, sqlitetest.URL(t), nil)
 	err := s.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error { return tx.Queue.Schedule(ctx, ports.Task{Job: "x"}) })
 	if err == nil {
 		t.Error("a task went nowhere without an error")
@@ -145,7 +138,10 @@ func TestReopen(t *testing.T) {
 
 // Nobody but the owner reads the file, nor those that SQLite puts beside it.
 func TestSQLiteIsPrivate(t *testing.T) {
-	url := migratedSQLite(t)
+	url := emptySQLite(t)
+	if err := open(t, url, nil).Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	files, err := filepath.Glob(filepath.Join(filepath.Dir(strings.TrimPrefix(url, "sqlite:")), "*"))
 	if err != nil || len(files) < 2 {
 		t.Fatalf("there are %v, %v", files, err)
@@ -160,7 +156,7 @@ func TestSQLiteIsPrivate(t *testing.T) {
 
 // What SQLite promises about crashes rests on these settings.
 func TestSQLiteIsDurable(t *testing.T) {
-	db := open(t, migratedSQLite(t), nil).DB()
+	db := open(t, sqlitetest.URL(t), nil).DB()
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000"} {
 		var got string
 		if err := db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || !strings.EqualFold(got, want) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"cms.gov/ab2d/adapters/entstore/sqlitetest"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 )
@@ -13,7 +14,7 @@ import (
 // look like must not change unnoticed: a field renamed in the domain is
 // lost in every row there is.
 func TestStoredFormDoesNotChange(t *testing.T) {
-	s := open(t, migratedSQLite(t), nil)
+	s := open(t, sqlitetest.URL(t), nil)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	file := domain.StoredFile{Kind: domain.DataFile, Key: "k", Lines: 1, Plain: domain.Content{Bytes: 2, SHA256: "a"},
 		Stored: domain.Content{Bytes: 3, SHA256: "b"}, Index: []byte{1}}

@@ -6,21 +6,22 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"cms.gov/ab2d/adapters/entstore"
 	"cms.gov/ab2d/adapters/entstore/pgtest"
+	"cms.gov/ab2d/adapters/entstore/sqlitetest"
 	"cms.gov/ab2d/adapters/riverjobs"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 	"cms.gov/ab2d/ports/porttest"
 )
 
-// databases are the kinds of database, each with what makes an empty one.
+// databases are the kinds of database, each with what makes one
+// with the schema in place.
 var databases = map[string]func(t *testing.T) string{
-	"SQLite":   func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "ab2d.db") },
+	"SQLite":   func(t *testing.T) string { return sqlitetest.URL(t) },
 	"Postgres": func(t *testing.T) string { return pgtest.URL(t) },
 }
 
@@ -41,9 +42,6 @@ func setup(t *testing.T, url string) bundle {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	if err := store.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	return bundle{url, store}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 
 	"cms.gov/ab2d/adapters/entstore"
 	"cms.gov/ab2d/adapters/entstore/pgtest"
+	"cms.gov/ab2d/adapters/entstore/sqlitetest"
 	"cms.gov/ab2d/adapters/filestore"
 	"cms.gov/ab2d/adapters/memory"
 	"cms.gov/ab2d/application/audit"
@@ -23,14 +23,7 @@ import (
 
 // databases are the kinds of database, each with what makes a new one.
 var databases = map[string]func(t *testing.T) string{
-	"SQLite": func(t *testing.T) string {
-		url := "sqlite:" + filepath.Join(t.TempDir(), "ab2d.db")
-		s := open(t, url)
-		if err := s.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return url
-	},
+	"SQLite":   func(t *testing.T) string { return sqlitetest.URL(t) },
 	"Postgres": func(t *testing.T) string { return pgtest.URL(t) },
 }
 
