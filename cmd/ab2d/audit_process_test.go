@@ -61,12 +61,7 @@ func TestTheServingRoleExportsAndCannotChangeThePast(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, _ := api.kickOff(ctx, t, "/api/v1/fhir/Group/S0000/$export")
-	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, status, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+api.token)
-	res, err := http.DefaultClient.Do(req)
+	res, err := api.ask(ctx, http.MethodDelete, status, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,43 +127,41 @@ func benchStatus(ctx context.Context) error {
 	if _, err := asker.follow(ctx, done); err != nil {
 		return err
 	}
-	results := make(chan sample, rate*int(length/time.Second))
+	results := make(chan []sample, rate*int(length/time.Second))
 	ticker := time.NewTicker(time.Second / rate)
 	defer ticker.Stop()
 	sent := 0
 	for end := time.Now().Add(length); time.Now().Before(end); sent++ {
 		<-ticker.C
 		if sent%50 == 0 {
-			go func() {
-				results <- asker.timed(ctx, http.MethodGet, k.base+"/api/v2/fhir/Group/S0000/$export", http.StatusAccepted)
-			}()
+			go func() { results <- asker.startAndCancel(ctx, k.base+"/api/v2/fhir/Group/S0000/$export") }()
 		} else {
-			go func() { results <- asker.timed(ctx, http.MethodGet, done, http.StatusOK) }()
+			go func() {
+				s, _ := asker.timed(ctx, "status", http.MethodGet, done, http.StatusOK)
+				results <- []sample{s}
+			}()
 		}
 	}
-	var status, kickOffs []float64
+	took := map[string][]float64{}
 	failed := 0
 	for range sent {
-		r := <-results
-		switch {
-		case r.err != nil:
-			failed++
-			err = r.err
-		case r.want == http.StatusAccepted:
-			kickOffs = append(kickOffs, r.took.Seconds()*1e3)
-		default:
-			status = append(status, r.took.Seconds()*1e3)
+		for _, r := range <-results {
+			if r.err != nil {
+				failed++
+				err = r.err
+				continue
+			}
+			for _, row := range []string{r.name, "all"} {
+				took[row] = append(took[row], r.took.Seconds()*1e3)
+			}
 		}
 	}
 	fmt.Printf("\n%d requests a second for %s through the address in front of two API processes, beside an export of S0030: milliseconds of those that succeeded.\n", rate, length)
 	fmt.Printf("%-10s %8s %8s %8s %8s\n", "request", "number", "median", "p99", "most")
-	for _, row := range []struct {
-		name string
-		took []float64
-	}{{"status", status}, {"kick-off", kickOffs}, {"both", slices.Concat(status, kickOffs)}} {
-		slices.Sort(row.took)
-		if n := len(row.took); n > 0 {
-			fmt.Printf("%-10s %8d %8.2f %8.2f %8.2f\n", row.name, n, row.took[n/2], row.took[n*99/100], row.took[n-1])
+	for _, name := range []string{"status", "kick-off", "cancel", "all"} {
+		slices.Sort(took[name])
+		if n := len(took[name]); n > 0 {
+			fmt.Printf("%-10s %8d %8.2f %8.2f %8.2f\n", name, n, took[name][n/2], took[name][n*99/100], took[name][n-1])
 		}
 	}
 	if failed > 0 {
@@ -174,20 +172,32 @@ func benchStatus(ctx context.Context) error {
 
 // sample is one timed request.
 type sample struct {
-	want int
+	name string
 	took time.Duration
 	err  error
 }
 
-func (w *walker) timed(ctx context.Context, method, address string, want int) sample {
+// startAndCancel starts an export and cancels it.
+func (w *walker) startAndCancel(ctx context.Context, address string) []sample {
+	start, job := w.timed(ctx, "kick-off", http.MethodGet, address, http.StatusAccepted)
+	if start.err != nil {
+		return []sample{start}
+	}
+	cancel, _ := w.timed(ctx, "cancel", http.MethodDelete, job, http.StatusAccepted)
+	return []sample{start, cancel}
+}
+
+// timed makes one request, and returns also where its answer points to.
+func (w *walker) timed(ctx context.Context, name, method, address string, want int) (s sample, location string) {
 	begin := time.Now()
-	res, err := w.get(ctx, address, nil)
+	res, err := w.ask(ctx, method, address, nil)
 	if err == nil && res.StatusCode != want {
 		err = refused(res)
 	} else if err == nil {
+		location = res.Header.Get("Content-Location")
 		err = res.Body.Close()
 	}
-	return sample{want, time.Since(begin), err}
+	return sample{name, time.Since(begin), err}, location
 }
 
 // lease of the workers that benchRecovery kills.

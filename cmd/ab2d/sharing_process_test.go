@@ -38,12 +38,7 @@ func TestASmallExportNeedNotWaitForALargeOne(t *testing.T) {
 	}
 	// And the large one goes on.
 	until(t, "the large export to go on", func() bool { return len(bound(t, dir, job)) > after })
-	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, status, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+large.token)
-	if res, err := http.DefaultClient.Do(req); err != nil || res.StatusCode != http.StatusAccepted {
+	if res, err := large.ask(ctx, http.MethodDelete, status, nil); err != nil || res.StatusCode != http.StatusAccepted {
 		t.Errorf("%v, %v", res, err)
 	}
 }

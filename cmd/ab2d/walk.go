@@ -185,7 +185,12 @@ func (w *walker) fetchAll(ctx context.Context, m manifest) (sum fetched, err err
 }
 
 func (w *walker) get(ctx context.Context, address string, header http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	return w.ask(ctx, http.MethodGet, address, header)
+}
+
+// ask makes a request with the token.
+func (w *walker) ask(ctx context.Context, method, address string, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return nil, err
 	}
