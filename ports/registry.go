@@ -63,6 +63,8 @@ type Attestations interface {
 	Append(ctx context.Context, e domain.AttestationEvent) error
 	// Of returns a contract's events in the order they were recorded.
 	Of(ctx context.Context, n domain.ContractNumber) ([]domain.AttestationEvent, error)
+	// All returns the events of all contracts that have any, each as Of does.
+	All(ctx context.Context) (map[domain.ContractNumber][]domain.AttestationEvent, error)
 }
 
 // Audit keeps the record of what was done. It joins the transaction it tells of.

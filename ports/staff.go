@@ -49,6 +49,11 @@ type JobFigures interface {
 	// Ended returns the jobs that ended at or after from and before to, in the
 	// order in which they did.
 	Ended(ctx context.Context, from, to time.Time) ([]domain.EndedJob, error)
+
+	// LastExports returns when the latest complete export of each contract ended,
+	// whether or not its files can still be fetched. Contracts without one are
+	// not in it.
+	LastExports(ctx context.Context) (map[domain.ContractNumber]time.Time, error)
 }
 
 // AuditQuery narrows a look at the audit trail. A zero field does not narrow.

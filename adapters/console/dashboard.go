@@ -233,13 +233,7 @@ func (c *console) dashboard(a *ask) error {
 		percentiles(pulse, "wait-plot", "How long exports waited to begin", "exports waited", func(j domain.EndedJob) (time.Duration, bool) {
 			return j.StartedAt.Sub(j.CreatedAt), !j.StartedAt.IsZero()
 		})}
-	day := pulse
-	if span != 24*time.Hour {
-		if day, err = a.Oversight.Pulse(a.ctx(), a.who, 24*time.Hour); err != nil {
-			return err
-		}
-	}
-	v.Alerts = append(attentionJobs(day), attentionContracts(contracts)...)
+	v.Alerts = append(attentionJobs(pulse.Within(24*time.Hour)), attentionContracts(contracts)...)
 	for _, k := range known {
 		for _, s := range k.LiveSecrets(a.now()) {
 			if !s.ExpiresAt.IsZero() && s.ExpiresAt.Before(a.now().AddDate(0, 0, 14)) {

@@ -126,12 +126,12 @@ func (w *world) fill(t *testing.T) {
 
 // visitor is a browser without a face.
 type visitor struct {
-	t    *testing.T
+	t    testing.TB
 	base string
 	http.Client
 }
 
-func (w *world) visitor(t *testing.T) *visitor {
+func (w *world) visitor(t testing.TB) *visitor {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +193,7 @@ func (v *visitor) token(path string) string {
 }
 
 // signIn signs in as one of the sample accounts.
-func (w *world) signIn(t *testing.T, person string) *visitor {
+func (w *world) signIn(t testing.TB, person string) *visitor {
 	t.Helper()
 	v := w.visitor(t)
 	if a := v.post("/console/login", nil); a.to != "/console/login/as" {

@@ -26,3 +26,12 @@ func (s attestations) Of(ctx context.Context, n domain.ContractNumber) ([]domain
 		Order(ent.Asc(attestationevent.FieldRecorded, attestationevent.FieldID)).All(ctx)
 	return all(rows, eventFromRow), err
 }
+
+func (s attestations) All(ctx context.Context) (map[domain.ContractNumber][]domain.AttestationEvent, error) {
+	rows, err := s.AttestationEvent.Query().Order(ent.Asc(attestationevent.FieldRecorded, attestationevent.FieldID)).All(ctx)
+	found := map[domain.ContractNumber][]domain.AttestationEvent{}
+	for _, r := range rows {
+		found[r.Contract] = append(found[r.Contract], eventFromRow(r))
+	}
+	return found, err
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"entgo.io/ent/dialect/sql"
+
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent"
 	"cms.gov/ab2d/ent/auditrecord"
@@ -67,7 +69,11 @@ func (s *Store) Search(ctx context.Context, q ports.AuditQuery) ([]ports.AuditEn
 	if q.Limit <= 0 {
 		q.Limit = listed
 	}
-	rows, err := query.Order(ent.Desc(auditrecord.FieldID)).Limit(q.Limit).All(ctx)
+	order := auditrecord.OrderOption(ent.Desc(auditrecord.FieldID))
+	if q.Target != "" { // an expression, so that the index of targets is gone by, and not all records from the last on
+		order = func(s *sql.Selector) { s.OrderExpr(sql.Expr("id + 0 DESC")) }
+	}
+	rows, err := query.Order(order).Limit(q.Limit).All(ctx)
 	return all(rows, func(r *ent.AuditRecord) ports.AuditEntry {
 		return ports.AuditEntry{Number: r.ID, AuditRecord: auditFromRow(r)}
 	}), s.told(err)

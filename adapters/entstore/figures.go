@@ -2,7 +2,9 @@ package entstore
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
@@ -85,27 +87,106 @@ func (s figures) fileFigures(ctx context.Context, ids []domain.JobID, found map[
 	return err
 }
 
+// ended is read by its own words: as a join of the files with their jobs it would
+// go through all files there are.
+const ended = `SELECT id, state, created_at, started_at, completed_at, (SELECT COALESCE(SUM(f.plain_bytes), 0) FROM output_files f WHERE f.job_id = j.id)
+FROM export_jobs j WHERE completed_at >= $1 AND completed_at < $2 ORDER BY completed_at, id`
+
 func (s figures) Ended(ctx context.Context, from, to time.Time) ([]domain.EndedJob, error) {
-	rows, err := s.ExportJob.Query().
-		Where(exportjob.CompletedAtGTE(kept(from)), exportjob.CompletedAtLT(kept(to))).
-		Order(ent.Asc(exportjob.FieldCompletedAt, exportjob.FieldID)).
-		Select(exportjob.FieldState, exportjob.FieldCreatedAt, exportjob.FieldStartedAt, exportjob.FieldCompletedAt).All(ctx)
+	rows, err := s.tx.QueryContext(ctx, ended, kept(from), kept(to))
 	if err != nil {
 		return nil, err
 	}
-	var sums []struct {
-		JobID domain.JobID `json:"job_id"`
-		Plain int64        `json:"plain"`
+	defer rows.Close()
+	var found []domain.EndedJob
+	for rows.Next() {
+		var j domain.EndedJob
+		var started *time.Time
+		if err := rows.Scan(&j.ID, &j.State, &j.CreatedAt, &started, &j.CompletedAt, &j.PlainBytes); err != nil {
+			return nil, err
+		}
+		j.State, j.CreatedAt, j.StartedAt, j.CompletedAt = stateFromRow(j.State), j.CreatedAt.UTC(), orZero(started), j.CompletedAt.UTC()
+		found = append(found, j)
 	}
-	err = s.OutputFile.Query().
-		Where(outputfile.HasJobWith(exportjob.CompletedAtGTE(kept(from)), exportjob.CompletedAtLT(kept(to)))).
-		GroupBy(outputfile.FieldJobID).Aggregate(total("plain_bytes", "plain")).Scan(ctx, &sums)
-	plain := map[domain.JobID]int64{}
-	for _, r := range sums {
-		plain[r.JobID] = r.Plain
+	return found, rows.Err()
+}
+
+// newest is how many jobs LastExports looks at to begin with. They are of the
+// contracts that are in use; the others have few, and are asked for by name.
+const newest = 500
+
+// lastOf is when the latest complete export of some contracts ended. As an
+// aggregate it goes by the contract's own jobs, and by no others.
+const lastOf = `SELECT c.contract, MAX(j.completed_at) FROM job_contracts c JOIN export_jobs j ON j.id = c.job_id
+WHERE c.contract IN (%s) AND j.state IN ('successful', 'successful` + withTerms + `', 'expired', 'expired` + withTerms + `') GROUP BY c.contract`
+
+func (s figures) LastExports(ctx context.Context) (map[domain.ContractNumber]time.Time, error) {
+	rows, err := s.ExportJob.Query().Where(exportjob.CompletedAtNotNil()).Order(ent.Desc(exportjob.FieldCompletedAt)).Limit(newest).
+		Select(exportjob.FieldState, exportjob.FieldCompletedAt, exportjob.FieldContracts).All(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return all(rows, func(r *ent.ExportJob) domain.EndedJob {
-		return domain.EndedJob{ID: r.ID, State: r.State, CreatedAt: r.CreatedAt.UTC(), StartedAt: orZero(r.StartedAt),
-			CompletedAt: orZero(r.CompletedAt), PlainBytes: plain[r.ID]}
-	}), err
+	last := map[domain.ContractNumber]time.Time{}
+	for _, r := range rows { // the latest first
+		if state := stateFromRow(r.State); state != domain.Successful && state != domain.Lapsed {
+			continue
+		}
+		for _, n := range r.Contracts {
+			if last[n].IsZero() {
+				last[n] = orZero(r.CompletedAt)
+			}
+		}
+	}
+	if len(rows) < newest {
+		return last, nil
+	}
+	others, err := s.Contract.Query().IDs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	others = slices.DeleteFunc(others, func(n string) bool { return !last[domain.ContractNumber(n)].IsZero() })
+	for some := range slices.Chunk(others, chunk) {
+		if err := s.addLast(ctx, some, last); err != nil {
+			return nil, err
+		}
+	}
+	return last, nil
+}
+
+func (s figures) addLast(ctx context.Context, contracts []string, last map[domain.ContractNumber]time.Time) error {
+	marks, args := make([]string, len(contracts)), make([]any, len(contracts))
+	for i, n := range contracts {
+		marks[i], args[i] = fmt.Sprintf("$%d", i+1), n
+	}
+	rows, err := s.tx.QueryContext(ctx, fmt.Sprintf(lastOf, strings.Join(marks, ", ")), args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n domain.ContractNumber
+		var at instant
+		if err := rows.Scan(&n, &at); err != nil {
+			return err
+		}
+		last[n] = at.UTC()
+	}
+	return rows.Err()
+}
+
+// instant is what an expression over a column of instants gives: on SQLite,
+// which knows the kinds of columns only, that is text.
+type instant struct{ time.Time }
+
+// Scan implements sql.Scanner.
+func (t *instant) Scan(v any) (err error) {
+	switch v := v.(type) {
+	case time.Time:
+		t.Time = v
+	case string:
+		t.Time, err = time.Parse("2006-01-02 15:04:05.999999999-07:00", v)
+	default:
+		err = fmt.Errorf("%T is no instant", v)
+	}
+	return err
 }

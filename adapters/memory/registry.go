@@ -182,6 +182,16 @@ func (s attestations) Of(ctx context.Context, n domain.ContractNumber) ([]domain
 	return events, nil
 }
 
+func (s attestations) All(ctx context.Context) (map[domain.ContractNumber][]domain.AttestationEvent, error) {
+	all := map[domain.ContractNumber][]domain.AttestationEvent{}
+	for _, e := range s.events {
+		if all[e.Contract] == nil {
+			all[e.Contract], _ = s.Of(ctx, e.Contract) // fails as reading does
+		}
+	}
+	return all, s.reading(ctx)
+}
+
 // audit implements ports.Audit.
 type audit struct{ *unit }
 

@@ -135,3 +135,21 @@ func (s figures) Ended(ctx context.Context, from, to time.Time) ([]domain.EndedJ
 	})
 	return ended, nil
 }
+
+func (s figures) LastExports(ctx context.Context) (map[domain.ContractNumber]time.Time, error) {
+	if err := s.reading(ctx); err != nil {
+		return nil, err
+	}
+	last := map[domain.ContractNumber]time.Time{}
+	for _, j := range s.jobs {
+		if j.State != domain.Successful && j.State != domain.Lapsed {
+			continue
+		}
+		for _, n := range j.Contracts {
+			if j.CompletedAt.After(last[n]) {
+				last[n] = j.CompletedAt
+			}
+		}
+	}
+	return last, nil
+}

@@ -57,20 +57,17 @@ func (u *UseCase) contracts(ctx context.Context, tx ports.Tx) ([]ContractRow, er
 			}
 		}
 	}
+	events, err := tx.Attestations.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last, err := tx.JobFigures.LastExports(ctx)
+	if err != nil {
+		return nil, err
+	}
 	rows := make([]ContractRow, len(all))
 	for i, c := range all {
-		events, err := tx.Attestations.Of(ctx, c.Number)
-		if err != nil {
-			return nil, err
-		}
-		last, err := tx.JobList.Find(ctx, ports.JobQuery{Contract: c.Number, Newest: true, Limit: 1, States: []domain.JobState{domain.Successful, domain.Lapsed}})
-		if err != nil {
-			return nil, err
-		}
-		rows[i] = ContractRow{Contract: c, Of: named[c.Sponsor], Standing: domain.StandingOn(events, today), Today: today, Clients: held[c.Number]}
-		if len(last) > 0 {
-			rows[i].LastExport = last[0].State().CompletedAt
-		}
+		rows[i] = ContractRow{Contract: c, Of: named[c.Sponsor], Standing: domain.StandingOn(events[c.Number], today), Today: today, Clients: held[c.Number], LastExport: last[c.Number]}
 	}
 	return rows, nil
 }

@@ -5,6 +5,7 @@ package oversight
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"cms.gov/ab2d/application/attestation"
@@ -149,6 +150,13 @@ type Pulse struct {
 	Ended   []domain.EndedJob
 	Span    time.Duration
 	At      time.Time
+}
+
+// Within returns the same with the jobs of a shorter span only.
+func (p Pulse) Within(span time.Duration) Pulse {
+	from := p.At.Add(-span)
+	p.Span, p.Ended = span, slices.DeleteFunc(slices.Clone(p.Ended), func(j domain.EndedJob) bool { return j.CompletedAt.Before(from) })
+	return p
 }
 
 // Pulse returns how things are, with the jobs that ended in a span up to now.

@@ -253,6 +253,13 @@ func eventsWhole(s storeTest) {
 	if got := s.events("S0003"); len(got) != 0 {
 		s.Errorf("another contract has %d events", len(got))
 	}
+	s.view(func(ctx context.Context, tx ports.Tx) error {
+		all, err := tx.Attestations.All(ctx)
+		if !reflect.DeepEqual(all["S0001"], want) || len(all["S0002"]) != 1 || len(all) != 2 {
+			s.Errorf("the events of all contracts are\n%+v", all)
+		}
+		return err
+	})
 }
 
 func eventsConflict(s storeTest) {

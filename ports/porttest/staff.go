@@ -3,6 +3,7 @@ package porttest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -31,6 +32,7 @@ func JobFigures(t *testing.T, create func(t *testing.T) Store) {
 	storeParts(t, create, map[string]func(storeTest){
 		"partitions and files are counted": figuresCounted,
 		"ended jobs are found by when":     figuresEnded,
+		"the last export of contracts":     figuresLast,
 	})
 }
 
@@ -206,4 +208,46 @@ func figuresEnded(s storeTest) {
 	if got := ended(18, 19); !reflect.DeepEqual(got, []domain.EndedJob{first}) {
 		s.Errorf("up to but without the end: %+v", got)
 	}
+}
+
+// figuresLast has one contract whose last export is long ago, with more jobs of
+// another since than anybody looks through.
+func figuresLast(s storeTest) {
+	s.parties()
+	n := 0
+	end := func(contract domain.ContractNumber, minute int, end func(*domain.ExportJob, time.Time) error) {
+		n++
+		id := domain.JobID(fmt.Sprintf("%08d-0000-4000-8000-000000000000", n))
+		s.do(func(ctx context.Context, tx ports.Tx) error {
+			j := domain.NewExportJob(domain.ExportJobState{ID: id, Sponsor: "sponsor", Client: "client", Contracts: []domain.ContractNumber{contract}, Version: domain.R4, CreatedAt: instantAt(minute)})
+			if err := errors.Join(j.Begin(instantAt(minute), instantAt(minute), nil), end(j, instantAt(minute+1))); err != nil {
+				return err
+			}
+			return tx.Jobs.Add(ctx, j)
+		})
+	}
+	complete := func(j *domain.ExportJob, at time.Time) error { return j.Succeed(at, time.Hour, nil) }
+	end("S0001", 10, complete)
+	end("S0001", 20, func(j *domain.ExportJob, at time.Time) error {
+		return errors.Join(complete(j, at), j.Expire(at.Add(2*time.Hour)))
+	})
+	last := func(want map[domain.ContractNumber]time.Time) {
+		s.Helper()
+		s.view(func(ctx context.Context, tx ports.Tx) error {
+			got, err := tx.JobFigures.LastExports(ctx)
+			if !reflect.DeepEqual(got, want) {
+				s.Errorf("the last exports are %v, want %v", got, want)
+			}
+			return err
+		})
+	}
+	last(map[domain.ContractNumber]time.Time{"S0001": instantAt(21)})
+	for i := range 600 {
+		end("S0002", 100+i, func(j *domain.ExportJob, at time.Time) error {
+			return j.Fail(at, domain.Failure{Code: domain.Internal})
+		})
+	}
+	last(map[domain.ContractNumber]time.Time{"S0001": instantAt(21)})
+	end("S0002", 50, complete)
+	last(map[domain.ContractNumber]time.Time{"S0001": instantAt(21), "S0002": instantAt(51)})
 }
