@@ -28,12 +28,13 @@ type Manifest struct {
 const RetryExtension = "https://ab2d.cms.gov/retry"
 
 // Retry is the export that asks again for those of a contract whose claims could
-// not be had. It is of the same window but has no end of its own: what came in
-// meanwhile does no harm.
+// not be had, on the terms of the export that lacks them. Without an end of its
+// own the window has none: what came in meanwhile does no harm.
 type Retry struct {
 	Contract ContractNumber
 	Patients []PatientID
-	Since    time.Time // zero for no bound
+	Window   Window
+	Terms    Terms
 }
 
 // NewManifest derives the manifest of a successful job from its files in the
@@ -44,7 +45,7 @@ func NewManifest(j *ExportJob, files []OutputFile) Manifest {
 		Through: s.Window.Through(s.TransactionTime), Accounts: s.Accounts, Skipped: s.Skipped, ExpiresAt: s.ExpiresAt}
 	for _, a := range s.Accounts {
 		if len(a.Lost) > 0 {
-			m.Retries = append(m.Retries, Retry{a.Contract, a.Lost, s.Window.Since})
+			m.Retries = append(m.Retries, Retry{a.Contract, a.Lost, s.Window, s.Terms})
 		}
 	}
 	for _, f := range files {

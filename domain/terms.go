@@ -16,6 +16,7 @@ type Terms struct {
 	Types          []ResourceType `json:"types,omitempty"`          // what is asked for; nothing stands for claims alone
 	SeparateStatus bool           `json:"separateStatus,omitempty"` // the status of the export stands apart from that of the answer which tells it
 	Patients       []PatientID    `json:"patients,omitempty"`       // the enrollees whom the export is restricted to, in the byte order of their ids, each once; none for all
+	Filters        Filters        `json:"filters,omitempty"`        // searches of which a claim must meet one; none for all claims
 	Ignored        []Ignored      `json:"ignored,omitempty"`        // what was asked for and is not done, for the sponsor to be told
 }
 
@@ -38,9 +39,16 @@ func (t Terms) Records() []ResourceType {
 // IsZero reports whether nothing was asked for.
 func (t Terms) IsZero() bool { return reflect.ValueOf(t).IsZero() }
 
-// Complete reports whether the export delivers all claims that its window has.
+// Complete reports whether the export delivers all claims that its window has,
+// each as far as it may leave.
 // Only from the end of such a one can a later export go on.
-func (t Terms) Complete() bool { return len(t.Patients) == 0 && t.Has(ExplanationOfBenefit) }
+func (t Terms) Complete() bool {
+	return len(t.Patients) == 0 && len(t.Filters) == 0 && t.Has(ExplanationOfBenefit)
+}
+
+// Shapes reports whether the terms bear on what of a claim leaves, or on the files
+// that it leaves in.
+func (t Terms) Shapes() bool { return len(t.Filters) > 0 }
 
 // PatientsIn returns the enrollees in the range whom the export is restricted to.
 func (t Terms) PatientsIn(keys KeyRange) []PatientID {

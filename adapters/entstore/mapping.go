@@ -54,26 +54,38 @@ func jobFromRow(r *ent.ExportJob) *domain.ExportJob {
 	})
 }
 
-// withTerms stands behind the state of a job that has terms. A program from
-// before there were any finds no job in such a state, and so leaves alone
-// what it would do wrongly. Terms that this program does not know get a mark
-// of their own, for the same reason.
-const withTerms = "/2"
+// The marks stand behind the state of a job that has terms. A program from
+// before there were any finds no job in such a state, and so leaves alone what it
+// would do wrongly. Terms that it does not know have a mark of their own, for the
+// same reason.
+const (
+	withTerms = "/2"
+	narrowed  = "/3" // what leaves is filtered, or less of each resource, or in other files
+)
 
 func stateToRow(s domain.ExportJobState) domain.JobState {
-	if s.Terms.IsZero() && !s.Partials.Allowed { // who does not know of pages would name files again
+	switch {
+	case s.Terms.Shapes():
+		return s.State + narrowed
+	case s.Terms.IsZero() && !s.Partials.Allowed: // who does not know of pages would name files again
 		return s.State
 	}
 	return s.State + withTerms
 }
 
 func stateFromRow(s domain.JobState) domain.JobState {
-	return domain.JobState(strings.TrimSuffix(string(s), withTerms))
+	state, _, _ := strings.Cut(string(s), "/")
+	return domain.JobState(state)
 }
 
 // stored returns the states as they may be kept.
-func stored(states ...domain.JobState) []domain.JobState {
-	return append(states[:len(states):len(states)], all(states, func(s domain.JobState) domain.JobState { return s + withTerms })...)
+func stored(states ...domain.JobState) (kept []domain.JobState) {
+	for _, mark := range []domain.JobState{"", withTerms, narrowed} {
+		for _, s := range states {
+			kept = append(kept, s+mark)
+		}
+	}
+	return kept
 }
 
 // jobToRow sets every column of a job.

@@ -46,21 +46,27 @@ func TestStoredFormDoesNotChange(t *testing.T) {
 		if err := tx.Attestations.Append(ctx, domain.AttestationEvent{ID: "e", Recorded: at, Actor: domain.Actor{Kind: "staff", ID: "i", From: "f"}}); err != nil {
 			return err
 		}
+		filtered := domain.RestoreExportJob(domain.ExportJobState{ID: "k", Version: domain.R4, State: domain.InProgress, CreatedAt: at,
+			Terms: domain.Terms{Filters: domain.Filters{{Statuses: []string{"active"}}}}})
+		if err := tx.Jobs.Add(ctx, filtered); err != nil {
+			return err
+		}
 		return tx.Downloads.Update(ctx, domain.DownloadKey{Job: "j"}, func(d *domain.Download) { d.Sent = []domain.ByteRange{{Start: 1, End: 2}} })
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for query, want := range map[string]string{
-		"SELECT contracts FROM export_jobs": `["S0001"]`,
-		"SELECT skipped FROM export_jobs":   `[{"Contract":"S0002","Reason":"r"}]`,
-		"SELECT plans FROM export_jobs":     `[{"Contract":"S0001","Enrollment":1,"Before":2,"EnrolledAsOf":"0001-01-01T00:00:00Z","Enrolled":3,"From":"2020-01-02","FromBefore":"2020-01-01"}]`,
-		"SELECT accounts FROM export_jobs":  `[{"Contract":"S0001","Exported":1,"NoClaims":2,"OptedOut":3,"Failed":4,"NoCurrentMBI":0,"FullHistory":5,"EnrolledAsOf":"0001-01-01T00:00:00Z"}]`,
-		"SELECT failure FROM export_jobs":   `{"Code":"internal","Reason":"r","ID":"i"}`,
-		"SELECT terms FROM export_jobs":     `{"separateStatus":true,"ignored":[{"code":"invalid","text":"t","next":"n"}]}`,
-		// A program that does not know terms looks for in_progress and finds nothing to do wrongly.
-		"SELECT state FROM export_jobs":            `in_progress/2`,
-		"SELECT created_at || '' FROM export_jobs": `2026-03-01 12:00:00+00:00`,
+		"SELECT contracts FROM export_jobs WHERE id = 'j'": `["S0001"]`,
+		"SELECT skipped FROM export_jobs WHERE id = 'j'":   `[{"Contract":"S0002","Reason":"r"}]`,
+		"SELECT plans FROM export_jobs WHERE id = 'j'":     `[{"Contract":"S0001","Enrollment":1,"Before":2,"EnrolledAsOf":"0001-01-01T00:00:00Z","Enrolled":3,"From":"2020-01-02","FromBefore":"2020-01-01"}]`,
+		"SELECT accounts FROM export_jobs WHERE id = 'j'":  `[{"Contract":"S0001","Exported":1,"NoClaims":2,"OptedOut":3,"Failed":4,"NoCurrentMBI":0,"FullHistory":5,"EnrolledAsOf":"0001-01-01T00:00:00Z"}]`,
+		"SELECT failure FROM export_jobs WHERE id = 'j'":   `{"Code":"internal","Reason":"r","ID":"i"}`,
+		"SELECT terms FROM export_jobs WHERE id = 'j'":     `{"separateStatus":true,"ignored":[{"code":"invalid","text":"t","next":"n"}]}`,
+		// A program that does not know terms, or not those that filter, looks for in_progress and finds nothing to do wrongly.
+		"SELECT state FROM export_jobs WHERE id = 'j'":            `in_progress/2`,
+		"SELECT state FROM export_jobs WHERE id = 'k'":            `in_progress/3`,
+		"SELECT created_at || '' FROM export_jobs WHERE id = 'j'": `2026-03-01 12:00:00+00:00`,
 		"SELECT result FROM partitions": `{"Files":[{"Kind":"data","Key":"k","Lines":1,"Plain":{"Bytes":2,"SHA256":"a"},"Stored":{"Bytes":3,"SHA256":"b"},"Index":"AQ=="}],` +
 			`"Columns":{"Exported":1,"NoClaims":2,"OptedOut":3,"Failed":4,"NoCurrentMBI":0,"FullHistory":5},"Excluded":{"x":1},"Claims":9}`,
 		"SELECT actor FROM attestation_events": `{"Kind":"staff","ID":"i","From":"f"}`,

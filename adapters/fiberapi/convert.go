@@ -86,10 +86,26 @@ type account struct {
 
 // applied is what narrowed the export beside its window.
 type applied struct {
-	Patients int `json:"patients,omitempty"` // how many enrollees it was restricted to by name
+	Patients    int      `json:"patients,omitempty"` // how many enrollees it was restricted to by name
+	Types       []string `json:"_type,omitempty"`
+	TypeFilters []string `json:"_typeFilter,omitempty"` // of which a claim had to meet one
 }
 
-func appliedTo(t domain.Terms) applied { return applied{Patients: len(t.Patients)} }
+// appliedTo tells the terms of an export, and false where there is nothing to tell.
+func appliedTo(t domain.Terms) (applied, bool) {
+	a := applied{Patients: len(t.Patients), Types: texts(t.Types)}
+	for _, f := range t.Filters {
+		a.TypeFilters = append(a.TypeFilters, f.Query())
+	}
+	return a, a.Patients+len(a.Types)+len(a.TypeFilters) > 0
+}
+
+func texts[S ~string](all []S) (out []string) {
+	for _, s := range all {
+		out = append(out, string(s))
+	}
+	return out
+}
 
 // patientParameter narrows an export to some people. Only a server that knows it
 // can be asked again for just those who are missing.
@@ -104,14 +120,30 @@ type retry struct {
 
 func (a *api) retryToJSON(v domain.FHIRVersion, r domain.Retry) retry {
 	var parameters []object
+	add := func(name, kind string, value any) { parameters = append(parameters, object{"name": name, kind: value}) }
 	for _, p := range r.Patients {
-		parameters = append(parameters, object{"name": patientParameter, "valueReference": object{"reference": "Patient/" + string(p)}})
+		add(patientParameter, "valueReference", object{"reference": "Patient/" + string(p)})
 	}
-	if !r.Since.IsZero() {
-		parameters = append(parameters, object{"name": "_since", "valueInstant": r.Since.UTC().Format(time.RFC3339Nano)})
+	if !r.Window.Since.IsZero() {
+		add("_since", "valueInstant", r.Window.Since.UTC().Format(time.RFC3339Nano))
 	}
+	if !r.Window.Until.IsZero() {
+		add("_until", "valueInstant", r.Window.Until.UTC().Format(time.RFC3339Nano))
+	}
+	a.termsToParameters(r.Terms, add)
 	return retry{http.MethodPost, a.PublicURL + versions[v] + "/Group/" + string(r.Contract) + "/$export",
 		object{"resourceType": "Parameters", "parameter": parameters}}
+}
+
+// termsToParameters asks for what the terms of an export ask for, but for whom.
+func (a *api) termsToParameters(t domain.Terms, add func(name, kind string, value any)) {
+	did, _ := appliedTo(t)
+	for _, one := range did.Types {
+		add("_type", "valueString", one)
+	}
+	for _, one := range did.TypeFilters {
+		add("_typeFilter", "valueString", one)
+	}
 }
 
 type skipped struct {
@@ -160,7 +192,7 @@ func (a *api) manifestToJSON(ctx context.Context, m domain.Manifest) (manifest, 
 		}
 		all[domain.RetryExtension] = retries
 	}
-	if did := appliedTo(m.Terms); did != (applied{}) {
+	if did, any := appliedTo(m.Terms); any {
 		all[ExtensionApplied] = did
 	}
 	return manifest{

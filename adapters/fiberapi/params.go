@@ -41,6 +41,7 @@ var parameters = []parameter{
 	{name: "_since", read: func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Since) }},
 	{name: "_until", read: func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Until) }},
 
+	{name: "_typeFilter", read: readTypeFilter},
 	{name: "allowPartialManifests", read: func(a *asked, name string, values []string) error { return readBool(name, values, &a.partials) }},
 
 	// Ours: go on from the last export that was fetched whole.
@@ -54,6 +55,10 @@ var parameters = []parameter{
 // that begin with an underscore. To ignore one would deliver what was not
 // asked for.
 var refused = []string{"organizeOutputBy", "includeAssociatedData"}
+
+// conditions are those of a _typeFilter. Where its & was not escaped they come as
+// parameters, and to pass them over would deliver what was not asked for.
+var conditions = []string{"service-date", "type", "status"}
 
 // given is a parameter as a client gave it.
 type given struct {
@@ -84,7 +89,21 @@ func readParameters(all []given, lenient bool, types ...domain.ResourceType) (as
 			return a, err
 		}
 	}
-	return a, nil
+	return a, a.fits(lenient)
+}
+
+// fits refuses what does not go together, or leaves it out for a lenient client.
+func (a *asked) fits(lenient bool) error {
+	if len(a.terms.Filters) == 0 || a.terms.Has(domain.ExplanationOfBenefit) {
+		return nil
+	}
+	fault := invalid("The _typeFilter is of ExplanationOfBenefit, and _type does not ask for it.").WithNext("Leave _typeFilter out, or add ExplanationOfBenefit to _type.")
+	if !lenient {
+		return fault
+	}
+	a.terms.Filters = nil
+	a.terms.Ignored = append(a.terms.Ignored, domain.Ignored{Code: fault.Code, Text: fault.Message, Next: fault.Next})
+	return nil
 }
 
 func (g given) narrows() bool {
@@ -164,6 +183,10 @@ func unknownParameter(name string) error {
 	if known, value, ok := strings.Cut(name, "="); ok {
 		return domain.Errorf(domain.NotFound, "The query has a parameter that is called %s, since its = was written as %%3D.", quoted(name)).
 			WithNext(fmt.Sprintf("Write %s=%s, with the = as it is.", clip(known), url.QueryEscape(clip(value))))
+	}
+	if slices.Contains(conditions, name) {
+		return invalid("The parameter %s is not supported; it is a condition of a _typeFilter.", quoted(name)).
+			WithNext("Write the & in a _typeFilter as %26, as in _typeFilter=ExplanationOfBenefit%3Fservice-date%3Dge2024-01-01%26status%3Dactive.")
 	}
 	return domain.Errorf(domain.NotFound, "The parameter %s is not supported.", quoted(name)).
 		WithNext("Leave it out. The parameters " + supported() + " are supported.")

@@ -2,6 +2,8 @@ package fiberapi
 
 import (
 	"encoding/json"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 func TestTheRequestForThoseWhoAreMissing(t *testing.T) {
 	a := &api{Config: Config{PublicURL: "https://ab2d.test"}}
 	since := time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC)
-	r := a.retryToJSON(domain.STU3, domain.Retry{Contract: "S0000", Patients: []domain.PatientID{"-1", "-2"}, Since: since})
+	r := a.retryToJSON(domain.STU3, domain.Retry{Contract: "S0000", Patients: []domain.PatientID{"-1", "-2"}, Window: domain.Window{Since: since}})
 	got, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
@@ -31,5 +33,44 @@ func TestTheRequestForThoseWhoAreMissing(t *testing.T) {
 	understood := understands(patientParameter)
 	if _, told := m.Extension[domain.RetryExtension]; told != understood {
 		t.Errorf("patient is understood: %t; the manifest has a request with it: %t", understood, told)
+	}
+}
+
+// What is asked again is asked on the terms of the export that lacks it, and the
+// request is one that this server reads back as the same terms.
+func TestTheRequestForThoseWhoAreMissingKeepsTheTerms(t *testing.T) {
+	a := &api{Config: Config{PublicURL: "https://ab2d.test"}}
+	window := domain.Window{Since: time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC), Until: time.Date(2026, 3, 3, 11, 0, 0, 0, time.UTC)}
+	terms := domain.Terms{
+		Types:   []domain.ResourceType{domain.ExplanationOfBenefit, domain.Coverage},
+		Filters: domain.Filters{{Served: []domain.DateTest{{Prefix: domain.StartsAfter, From: 2024_01_01, To: 2024_12_31}}, Types: []string{"DME", "SNF"}}, {Statuses: []string{"active"}}},
+	}
+	m, err := a.manifestToJSON(t.Context(), domain.Manifest{Version: domain.R4, Terms: terms, Retries: []domain.Retry{{Contract: "S0001", Patients: []domain.PatientID{"-3"}, Window: window, Terms: terms}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := json.Marshal(m.Extension)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Retry []struct {
+			Body json.RawMessage `json:"body"`
+		} `json:"https://ab2d.cms.gov/retry"`
+		Applied json.RawMessage `json:"https://ab2d.cms.gov/applied"`
+	}
+	if err := json.Unmarshal(told, &got); err != nil || len(got.Retry) != 1 {
+		t.Fatalf("%v: %s", err, told)
+	}
+	all, err := parseBody(got.Retry[0].Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := readParameters(all, false, domain.Patient, domain.Coverage)
+	if err != nil || !reflect.DeepEqual(back.terms, terms) || back.window != window || !slices.Equal(back.patients, []string{"-3"}) {
+		t.Errorf("%s is read as %+v, %v", got.Retry[0].Body, back, err)
+	}
+	if want := `{"_type":["ExplanationOfBenefit","Coverage"],"_typeFilter":["ExplanationOfBenefit?service-date=sa2024\u0026type=DME,SNF","ExplanationOfBenefit?status=active"]}`; string(got.Applied) != want {
+		t.Errorf("applied %s, want %s", got.Applied, want)
 	}
 }

@@ -182,6 +182,7 @@ func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start, id domain.
 			return nil, err
 		}
 	}
+	cmd.Terms.Filters = cmd.Terms.Filters.AsOf(domain.Today(now))
 	return domain.NewExportJob(domain.ExportJobState{
 		ID: id, Sponsor: cmd.Client.Sponsor, Client: cmd.Client.ID, Contracts: attested, Skipped: skipped,
 		Version: cmd.Version, Request: cmd.Request, Window: cmd.Window, Terms: cmd.Terms, Weight: u.weight(attested), Trace: cmd.Trace, CreatedAt: now,

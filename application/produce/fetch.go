@@ -74,12 +74,19 @@ func (p *fetcherPool) get() (*stage, *eob.Trimmer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return pop(&p.stages, func() *stage { return &stage{limit: p.use.Settings.StageBytes, scratch: p.use.Scratch, ahead: p.ahead} }),
-		pop(&p.trimmers, func() *eob.Trimmer {
-			if p.use.Settings.LabelsOnly {
-				return eob.NewTrimmer(p.job.Version, eob.ByLabelsAlone())
-			}
-			return eob.NewTrimmer(p.job.Version)
-		})
+		pop(&p.trimmers, p.trimmer)
+}
+
+// trimmer returns one for what the job asks of a claim.
+func (p *fetcherPool) trimmer() *eob.Trimmer {
+	var options []eob.Option
+	if p.use.Settings.LabelsOnly {
+		options = append(options, eob.ByLabelsAlone())
+	}
+	if p.job.Terms.Filters.ReadStatus() {
+		options = append(options, eob.WithStatus())
+	}
+	return eob.NewTrimmer(p.job.Version, options...)
 }
 
 func pop[T any](free *[]T, make func() T) T {

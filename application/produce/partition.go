@@ -123,7 +123,7 @@ func (u *UseCase) enrolled(ctx context.Context, job domain.ExportJobState, plan 
 		now := domain.Entitlement{Months: e.Months, From: plan.From}
 		if now.IsMember(asOf) {
 			members = append(members, member{Enrollee: e, selection: eob.Selection{Patient: e.Patient, Now: now, Before: before[e.Patient],
-				Since: job.Window.Since, Through: job.Window.Through(job.TransactionTime)}})
+				Since: job.Window.Since, Through: job.Window.Through(job.TransactionTime), Filters: job.Terms.Filters}})
 		}
 	}
 	if err := u.heed(ctx, job, members); err != nil {

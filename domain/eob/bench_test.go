@@ -41,7 +41,7 @@ func BenchmarkStrict(b *testing.B) {
 	for _, c := range claims {
 		size += len(c.compact)
 	}
-	rules := compiledFor(domain.R4)
+	rules := compiledFor(shape{version: domain.R4})
 	b.SetBytes(int64(size))
 	for b.Loop() {
 		for _, c := range claims {

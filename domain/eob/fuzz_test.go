@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"testing"
 	"unicode/utf8"
 
@@ -11,7 +13,8 @@ import (
 )
 
 // FuzzTrim feeds the scanner and the strict way the same bytes: they must agree
-// on whether a claim is readable, on the bytes that leave and on the facts.
+// on whether a claim is readable, on the bytes that leave and on the facts; to
+// the whole allow list, and to the shapes that exports narrow it to.
 func FuzzTrim(f *testing.F) {
 	for _, s := range samples(f) {
 		f.Add(s.compact, s.version == domain.R4)
@@ -40,7 +43,10 @@ func FuzzTrim(f *testing.F) {
 
 // checkOutput checks what is promised of any claim that is readable.
 func checkOutput(t *testing.T, v domain.FHIRVersion, raw []byte) {
-	out, _, err := bothWays(t, v, raw, someMBIs)
+	out, facts, err := bothWays(t, v, raw, someMBIs)
+	for _, to := range narrowedShapes(v) {
+		checkNarrowed(t, to, raw, out, facts, err)
+	}
 	if err != nil {
 		return
 	}
@@ -49,6 +55,55 @@ func checkOutput(t *testing.T, v domain.FHIRVersion, raw []byte) {
 	}
 	if len(out) > len(raw)+len(someMBIs)+roomForAdditions {
 		t.Fatalf("%d bytes became %d, more than there is room for", len(raw), len(out))
+	}
+}
+
+// narrowedShapes are some of what exports ask for: next to nothing, what is read
+// to decide by and what is not, and all of it by status.
+func narrowedShapes(v domain.FHIRVersion) []shape {
+	return []shape{{version: v, narrowed: true}, {version: v, narrowed: true, elements: "extension,item,provider,supportingInfo", byStatus: true},
+		{version: v, narrowed: true, elements: "billablePeriod,careTeam,type"}, {version: v, byStatus: true}}
+}
+
+// checkNarrowed holds a claim that was narrowed against the whole one: decided by
+// the same facts, and nothing in it that the whole one does not have.
+func checkNarrowed(t *testing.T, to shape, raw, whole []byte, facts Facts, unreadable error) {
+	t.Helper()
+	out, f, err := bothWaysTo(t, to, raw, someMBIs)
+	if err != nil {
+		// Only what is decided by must be of a form that it may lack in the whole one: a status that is no text.
+		if unreadable == nil && !to.byStatus {
+			t.Fatalf("%+v: unreadable only when it is narrowed: %v\n%q", to, err, raw)
+		}
+		return
+	}
+	if unreadable != nil {
+		return // in a part that nobody asked for
+	}
+	facts.Status = f.Status
+	if !to.byStatus && f.Status != NoStatus || !reflect.DeepEqual(f, facts) {
+		t.Fatalf("%+v: decided by %+v, want %+v\n%q", to, f, facts, raw)
+	}
+	if !to.narrowed {
+		if !bytes.Equal(out, whole) {
+			t.Fatalf("%+v: %s, want %s", to, out, whole)
+		}
+		return
+	}
+	var less, more map[string]json.RawMessage
+	if json.Unmarshal(out, &less) != nil || json.Unmarshal(whole, &more) != nil {
+		t.Fatalf("not JSON: %q, %q", out, whole)
+	}
+	kept := slices.Concat(always, mandatory[recordTable{domain.ExplanationOfBenefit, to.version}], to.names(), []string{"extension"}) // where the MBIs are
+	for name, value := range less {
+		if !slices.Contains(kept, name) || name != "contained" && !bytes.Equal(value, more[name]) && !(name == "extension" && bytes.Contains(more[name], value[1:len(value)-1])) {
+			t.Fatalf("%+v: %s is %s, and of the whole claim %s", to, name, value, more[name])
+		}
+	}
+	for name := range more {
+		if name != "contained" && less[name] == nil && slices.Contains(kept, name) {
+			t.Fatalf("%+v: %s is missing", to, name)
+		}
 	}
 }
 

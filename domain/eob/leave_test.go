@@ -112,7 +112,7 @@ func TestWhatIsPlantedStays(t *testing.T) {
 func TestOnlyListedPathsLeave(t *testing.T) {
 	for _, s := range samples(t) {
 		listed := map[string]bool{}
-		for path := range compiledFor(s.version).listed.leaf {
+		for path := range compiledFor(shape{version: s.version}).listed.leaf {
 			listed[strings.NewReplacer("[Organization]", "[]", "[Practitioner]", "[]").Replace(path)] = true
 		}
 		walk(decoded(t, trim(t, s.version, s.compact)), "", func(path string, v any) {

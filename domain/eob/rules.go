@@ -99,31 +99,61 @@ const (
 	selectorOfRes = "resourceType"
 )
 
-// compiled holds what both ways of trimming stand on, made once a version.
+// compiled holds what both ways of trimming stand on, made once for everybody who
+// asks for the same.
 type compiled struct {
-	tag    string      // the member of meta that we add
-	root   *node       // for the scanner
-	listed *listedSets // for the strict way, made from the rules and not from the trie
+	tag      string      // the member of meta that we add
+	byStatus bool        // the status of a claim is decided by
+	root     *node       // for the scanner
+	listed   *listedSets // for the strict way, made from the rules and not from the trie
 }
 
-var compiledR4 = sync.OnceValue(func() *compiled { return compile(domain.R4) })
-var compiledSTU3 = sync.OnceValue(func() *compiled { return compile(domain.STU3) })
-
-func compiledFor(v domain.FHIRVersion) *compiled {
-	switch v {
-	case domain.STU3:
-		return compiledSTU3()
-	case domain.R4:
-		return compiledR4()
-	}
-	panic("eob: there is no table for FHIR version " + string(v))
+// shape is what the claims of an export are trimmed to.
+type shape struct {
+	version  domain.FHIRVersion
+	narrowed bool   // to the elements
+	elements string // by name, in order, with commas
+	byStatus bool
 }
 
-func compile(v domain.FHIRVersion) *compiled {
-	rules := Rules(v)
-	root, err := newTrie(rules)
-	if err != nil {
-		panic("eob: the embedded table of " + string(v) + " is wrong: " + err.Error())
+func (s shape) names() []string {
+	if s.elements == "" {
+		return nil
 	}
-	return &compiled{subsetTag(v), root, newListedSets(rules)}
+	return strings.Split(s.elements, ",")
+}
+
+// shapes keeps the tables that are compiled. Those of the two versions stay; of
+// those that exports narrowed not many are in use at a time.
+var shapes struct {
+	sync.Mutex
+	all map[shape]*compiled
+}
+
+const shapesKept = 64
+
+func compiledFor(s shape) *compiled {
+	shapes.Lock()
+	defer shapes.Unlock()
+	c := shapes.all[s]
+	if c == nil {
+		if c = compile(s); shapes.all == nil || len(shapes.all) >= shapesKept {
+			shapes.all = map[shape]*compiled{}
+		}
+		shapes.all[s] = c
+	}
+	return c
+}
+
+func compile(s shape) *compiled {
+	rules := Rules(s.version)
+	if s.narrowed {
+		rules = narrowed(rules, domain.ExplanationOfBenefit, s.version, s.names())
+	}
+	c := &compiled{tag: subsetTag(s.version), byStatus: s.byStatus, listed: newListedSets(rules)}
+	var err error
+	if c.root, err = newTrie(c, rules); err != nil {
+		panic("eob: the embedded table of " + string(s.version) + " is wrong: " + err.Error())
+	}
+	return c
 }

@@ -117,7 +117,7 @@ func TestTablesThatAreWrong(t *testing.T) {
 	} {
 		rules, err := parseRules(table)
 		if err == nil {
-			_, err = newTrie(rules)
+			_, err = newTrie(&compiled{}, rules)
 		}
 		if err == nil {
 			t.Errorf("%s: %q is accepted", name, table)

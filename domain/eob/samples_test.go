@@ -73,7 +73,13 @@ var someMBIs = MBIExtensions(domain.Identifiers{Current: "1S00E00DP42", Historic
 // result, and one that it refuses without being unsure is unreadable.
 func bothWays(t testing.TB, v domain.FHIRVersion, raw, mbis []byte) (out []byte, f Facts, err error) {
 	t.Helper()
-	rules := compiledFor(v)
+	return bothWaysTo(t, shape{version: v}, raw, mbis)
+}
+
+// bothWaysTo is bothWays to a shape that an export has narrowed.
+func bothWaysTo(t testing.TB, to shape, raw, mbis []byte) (out []byte, f Facts, err error) {
+	t.Helper()
+	rules := compiledFor(to)
 	var s scanner
 	s.reset(raw, nil, mbis, rules.tag, true)
 	fast := s.claim(rules.root)

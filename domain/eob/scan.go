@@ -173,16 +173,14 @@ func (s *scanner) closeObject(i int, n *node, start int, worth bool) int {
 		s.out = append(s.out, s.tag...)
 		s.tagged, worth = true, true
 	}
+	if n.end == judgeType && !s.judgeType() { // also where the coding itself stays
+		return failed
+	}
 	if !worth {
 		s.out = s.out[:start]
 		return i + 1
 	}
 	s.out = append(s.out, '}')
-	if n.end == judgeType {
-		if !s.judgeType() {
-			return failed
-		}
-	}
 	return i + 1
 }
 
@@ -493,7 +491,6 @@ func (s *scanner) decide(start, end int, n *node) (next int, keep bool) {
 		s.facts.LastUpdated, ok = parseInstant(text)
 	case isSecurityCode:
 		s.facts.Restricted = s.facts.Restricted || isRestricted(text)
-		return end + 1, false
 	case isTypeSystem:
 		s.typeNamed = isTypeSystemText(text)
 	case isTypeCode:
@@ -509,11 +506,13 @@ func (s *scanner) decide(start, end int, n *node) (next int, keep bool) {
 		return end + 1, s.refer(text)
 	case isCondition:
 		s.met = s.met || bytes.Equal(text, n.equals)
+	case isStatus:
+		s.facts.Status = statusOf(text)
 	}
 	if !ok {
 		return failed, false
 	}
-	return end + 1, true
+	return end + 1, !n.silent
 }
 
 // refer reports whether a reference may leave: always when it points outside the

@@ -20,6 +20,7 @@ const (
 	NotUpdated    Verdict = "not_updated_since"     // last updated at or before _since
 	TooNew        Verdict = "updated_after_through" // last updated after the transaction time or _until
 	UpdateUnknown Verdict = "update_time_unknown"   // no lastUpdated, while _since is given
+	NotAskedFor   Verdict = "not_asked_for"         // meets none of the filters of the export
 	Elsewhere     Verdict = "other_contract"        // comes with an earlier contract of the same job
 	Repeated      Verdict = "repeated"              // the source sent the same claim id again
 )
@@ -31,6 +32,8 @@ type Selection struct {
 	Before  domain.Entitlement // as it was at Since; what it did not cover then is delivered in full now
 	Since   time.Time          // zero for everything
 	Through time.Time          // the transaction time, or an earlier _until
+
+	Filters domain.Filters // of the export; a claim must meet one of them, if there are any
 
 	// Earlier are the selections of the same person under contracts that come before
 	// this one in the job: a claim that several entitle to comes with the first.
@@ -54,6 +57,8 @@ func (s Selection) Decide(f Facts) Verdict {
 		return NotCovered
 	case f.LastUpdated.After(s.Through):
 		return TooNew
+	case len(s.Filters) > 0 && !s.Filters.Meets(f.Period, f.Type.String(), f.Status.String()):
+		return NotAskedFor
 	case s.Since.IsZero() || f.LastUpdated.After(s.Since) || !s.Before.Covers(f.Period):
 		if slices.ContainsFunc(s.Earlier, func(e Selection) bool { return e.Decide(f) == Keep }) {
 			return Elsewhere

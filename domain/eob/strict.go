@@ -264,7 +264,7 @@ func (s *strict) leaf(path string, v span) string {
 
 // decides reports whether the leaf is one that something is decided by.
 func (s *strict) decides(path string) bool {
-	return roles[path] != plain || s.rules.listed.needs[path] != "" || strings.HasSuffix(path, ".reference")
+	return s.rules.roleOf(path) != plain || s.rules.listed.needs[path] != "" || strings.HasSuffix(path, ".reference")
 }
 
 // mayRefer reports whether a reference may leave, which one to a contained
@@ -333,6 +333,10 @@ func (s *strict) decide(members []member) {
 	s.decidePeriod(s.inside(members, "billablePeriod"))
 	if reference, _ := s.textAt(s.inside(members, "patient"), "reference"); reference != nil {
 		s.facts.Patient = patientID(reference)
+	}
+	if s.rules.byStatus {
+		status, _ := s.textAt(members, "status")
+		s.facts.Status = statusOf(status)
 	}
 	meta := s.inside(members, "meta")
 	s.facts.LastUpdated = s.lastUpdated(meta)

@@ -16,6 +16,7 @@ type node struct {
 	leaf bool // a string, number or boolean
 
 	role      role   // of a leaf
+	silent    bool   // a leaf that is decided by and does not leave
 	holdsCode bool   // it may be a listed code
 	equals    []byte // the text of a leaf that makes the conditional element around it leave, for both
 
@@ -46,6 +47,7 @@ const (
 	isReference // may point to a contained resource
 	isSelector  // alone it says nothing, so it does not make an object worth keeping
 	isCondition // has a text to equal
+	isStatus    // only in the table of an export that filters by it
 )
 
 var roles = map[string]role{
@@ -78,10 +80,18 @@ var endings = map[string]ending{
 	"contained[]":   noteTarget,
 }
 
-func newTrie(rules []Rule) (*node, error) {
+// roleOf returns what the leaf at a path is read for.
+func (c *compiled) roleOf(path string) role {
+	if c.byStatus && path == "status" {
+		return isStatus
+	}
+	return roles[path]
+}
+
+func newTrie(c *compiled, rules []Rule) (*node, error) {
 	root := &node{}
 	for _, r := range rules {
-		if err := root.add(r); err != nil {
+		if err := root.add(r, c.roleOf(r.Path)); err != nil {
 			return nil, fmt.Errorf("%s | %s: %w", r.Path, r.Condition, err)
 		}
 	}
@@ -89,7 +99,7 @@ func newTrie(rules []Rule) (*node, error) {
 	return root, nil
 }
 
-func (n *node) add(r Rule) error {
+func (n *node) add(r Rule, read role) error {
 	path, parts := "", strings.Split(r.Path, ".")
 	selector, choice := selection(r)
 	selectAt := selectsAt(parts, selector)
@@ -112,18 +122,19 @@ func (n *node) add(r Rule) error {
 			n = n.choose(selector, choice)
 		}
 	}
+	n.role = read
 	return n.describe(r, first)
 }
 
 // describe says what the leaf of rule r is read for; first is the place of the
 // claim's own member that it lies in.
 func (n *node) describe(r Rule, first *node) error {
-	n.role = roles[r.Path]
 	switch last := r.Path[strings.LastIndex(r.Path, ".")+1:]; {
 	case r.Condition == onlyDecides:
-		if n.role != isSecurityCode {
+		if n.role == plain {
 			return fmt.Errorf("nothing is known that this decides")
 		}
+		n.silent = true
 	case n.role != plain:
 	case last == "reference":
 		if strings.HasPrefix(r.Path, "contained[]") || r.Condition != "" {

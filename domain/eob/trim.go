@@ -3,6 +3,8 @@ package eob
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"cms.gov/ab2d/domain"
 )
@@ -10,6 +12,7 @@ import (
 // Trimmer takes from a claim what may leave, and the facts it is decided by. It
 // holds scratch space: one goroutine uses it at a time.
 type Trimmer struct {
+	shape shape
 	rules *compiled
 	codes bool // the lists of codes restrict a claim, and not its labels alone
 	scan  scanner
@@ -22,13 +25,26 @@ type Option func(*Trimmer)
 // source that is known to leave out by its own code lists what they name.
 func ByLabelsAlone() Option { return func(t *Trimmer) { t.codes = false } }
 
+// WithStatus has the status of a claim read, for an export that is filtered by it.
+func WithStatus() Option { return func(t *Trimmer) { t.shape.byStatus = true } }
+
+// Only narrows what leaves of a claim to the elements of those names and what
+// always stays, see Elements. The MBIs are the caller's: they belong to extension.
+func Only(elements []string) Option {
+	return func(t *Trimmer) {
+		names := slices.Sorted(slices.Values(elements))
+		t.shape.narrowed, t.shape.elements = true, strings.Join(slices.Compact(names), ",")
+	}
+}
+
 // NewTrimmer returns a Trimmer for claims of version v. The rules are compiled
 // once and shared. A claim is restricted by its labels and by the lists of codes.
 func NewTrimmer(v domain.FHIRVersion, options ...Option) *Trimmer {
-	t := &Trimmer{rules: compiledFor(v), codes: true}
+	t := &Trimmer{shape: shape{version: v}, codes: true}
 	for _, o := range options {
 		o(t)
 	}
+	t.rules = compiledFor(t.shape)
 	return t
 }
 
