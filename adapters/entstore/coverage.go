@@ -85,15 +85,11 @@ func (w *watched) watch(enrollees iter.Seq2[domain.Enrollee, error]) iter.Seq2[d
 }
 
 func (s *Store) loadOnce(ctx context.Context, n domain.ContractNumber, recordedAt func() time.Time, enrollees iter.Seq2[domain.Enrollee, error]) (domain.EnrollmentVersion, error) {
-	conn, err := s.write.Conn(ctx)
+	conn, tx, err := s.beginOn(ctx, s.write)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return 0, err
-	}
 	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
 	in := s.unit(tx, false)
 	if in.dialect == dialect.Postgres {

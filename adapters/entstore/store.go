@@ -73,6 +73,26 @@ func (s *Store) begin(ctx context.Context, db *sql.DB, options *sql.TxOptions) (
 	return tx, err
 }
 
+// beginOn is begin for whoever needs the connection too, which is to be closed
+// after the transaction.
+func (s *Store) beginOn(ctx context.Context, db *sql.DB) (*sql.Conn, *sql.Tx, error) {
+	for again := false; ; again = true {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		tx, err := conn.BeginTx(ctx, nil)
+		if err == nil {
+			return conn, tx, nil
+		}
+		_ = conn.Close()
+		if again || s.dialect != dialect.Postgres || !away(err) {
+			return nil, nil, err
+		}
+		s.renew() // a connection that died while nobody used it
+	}
+}
+
 // Do implements ports.UnitOfWork. A transaction that the database gave up in
 // favour of another is tried again; when that goes on it returns unavailable,
 // as it does at once when the database is away. When it goes away during the

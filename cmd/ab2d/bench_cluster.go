@@ -94,7 +94,7 @@ func (k *cluster) sponsor(ctx context.Context, s sandboxauth.GuideSponsor) (*wal
 // times a second, one request in fifty a kick-off with its cancellation.
 func benchStatus(ctx context.Context) error {
 	const rate, length = 200, 20 * time.Second
-	k, err := newCluster(ctx, clusterPlan{listen: "127.0.0.1:0", apis: 2, workers: 1, settings: []string{"--workers", "1", "--jobs-per-contract", "100000"}})
+	k, err := newCluster(ctx, clusterPlan{listen: "127.0.0.1:0", apis: 2, workers: 1, settings: []string{"--workers", "1", "--jobs-per-contract", "100000", "--export-rate", "0", "--export-address-rate", "0"}})
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func TestChaos(t *testing.T) {
 	for _, over := range chaosStores {
 		t.Run(over.name, func(t *testing.T) {
 			// Of all processes, of the undisturbed one too, so that it cuts the same files.
-			settings := []string{"--partition-members", fmt.Sprint(over.members), "--downloads", "0"}
+			settings := []string{"--partition-members", fmt.Sprint(over.members), "--downloads", "0", "--export-rate", "0", "--export-address-rate", "0", "--token-rate", "0"}
 			want := undisturbed(t, seed, settings)
 			(&storm{T: t, seed: seed, length: length / time.Duration(len(chaosStores)), settings: settings, want: want, store: over.open(t)}).run()
 		})

@@ -15,6 +15,7 @@ import (
 
 	ab2d "cms.gov/ab2d"
 	"cms.gov/ab2d/adapters/config"
+	pgserver "cms.gov/ab2d/adapters/entstore/pgtest/server"
 	"cms.gov/ab2d/adapters/host"
 	"cms.gov/ab2d/adapters/openapi"
 	"cms.gov/ab2d/adapters/openapi/truth"
@@ -172,7 +173,7 @@ func TestTheAPIDescriptionIsTrue(t *testing.T) {
 	if fromJSON, err := truth.New(document.JSON); err != nil || !slices.Equal(fromJSON.Operations(), c.Operations()) {
 		t.Errorf("the JSON form is another document: %v", err)
 	}
-	d := startDescribed(t, c)
+	d := startDescribed(t, c, "--export-rate", "0", "--export-address-rate", "0", "--token-rate", "0")
 	compareRoutes(t, c, d)
 	provokeService(d)
 	provokeTokens(d)
@@ -185,6 +186,8 @@ func TestTheAPIDescriptionIsTrue(t *testing.T) {
 	provokeStrangers(d)
 	provokeFailure(startDescribed(t, c, "--claims-faults", "lose=1", "--fetch-tries", "1", "--partition-tries", "1"))
 	provokeMaintenance(startDescribed(t, c, "--maintenance", "A new disk.", "--claims-faults", "refuse=1"))
+	provokePace(startDescribed(t, c, "--token-rate", "1/1h", "--export-rate", "1/1h"))
+	provokeOutage(t, c)
 	provokeCrowd(startDescribed(t, c, "--requests", "1", "--transfers", "1", "--downloads", "0"))
 	if left := c.Unseen(); len(left) > 0 {
 		t.Errorf("the document tells of answers that no request of this test had:\n%s", strings.Join(left, "\n"))
@@ -232,30 +235,71 @@ func provokeService(d *described) {
 	d.want(404, "GET", "/api/v2/fhir/OperationDefinition/nothing")
 }
 
-func provokeTokens(d *described) {
-	post := func(status int, form url.Values, secret string) {
-		req, err := http.NewRequestWithContext(patience(d.t), "POST", d.tokenURL, strings.NewReader(form.Encode()))
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		req.SetBasicAuth(string(sandboxauth.Guide[0].Client), secret)
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		res, err := d.http.Do(req)
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		defer res.Body.Close()
-		if res.StatusCode != status {
-			d.t.Errorf("%v answered %d, want %d", form, res.StatusCode, status)
-		}
+// goodForm is what a token is asked for with.
+var goodForm = url.Values{"grant_type": {"client_credentials"}, "scope": {"clientCreds"}}
+
+// askToken asks for a token as the first sponsor of the guide.
+func (d *described) askToken(status int, form url.Values, secret string) {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(patience(d.t), "POST", d.tokenURL, strings.NewReader(form.Encode()))
+	if err != nil {
+		d.t.Fatal(err)
 	}
-	good := url.Values{"grant_type": {"client_credentials"}, "scope": {"clientCreds"}}
+	req.SetBasicAuth(string(sandboxauth.Guide[0].Client), secret)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := d.http.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != status {
+		d.t.Errorf("%v answered %d, want %d", form, res.StatusCode, status)
+	}
+}
+
+func provokeTokens(d *described) {
+	post, good := d.askToken, goodForm
 	post(200, good, sandboxauth.Guide[0].Secret)
 	post(200, url.Values{"grant_type": {"client_credentials"}, "scope": {""}}, sandboxauth.Guide[0].Secret)
 	post(401, good, "wrong")
 	post(400, url.Values{}, sandboxauth.Guide[0].Secret)
 	post(400, url.Values{"grant_type": {"password"}}, sandboxauth.Guide[0].Secret)
 	post(400, url.Values{"grant_type": {"client_credentials"}, "scope": {"all"}}, sandboxauth.Guide[0].Secret)
+
+	client := sandboxauth.Guide[0].Client
+	d.change(`UPDATE api_clients SET networks = '["192.0.2.0/24"]' WHERE id = ?`, client)
+	post(403, good, sandboxauth.Guide[0].Secret)
+	d.change("UPDATE api_clients SET networks = '[]' WHERE id = ?", client)
+}
+
+// provokePace asks for tokens and exports more often than a client may.
+func provokePace(d *described) {
+	d.askToken(200, goodForm, sandboxauth.Guide[0].Secret)
+	d.askToken(429, goodForm, sandboxauth.Guide[0].Secret)
+	own := d.as("S0001")
+	for _, path := range []string{"/Group/S0001/$export", "/Patient/$export", "/$export"} {
+		for _, method := range []string{"GET", "POST"} {
+			if res, body := own.send(method, "/api/v2/fhir"+path); res.StatusCode != 202 && (res.StatusCode != 429 || !strings.Contains(body, "too often")) {
+				d.t.Errorf("%s %s answered %d: %s", method, path, res.StatusCode, body)
+			}
+		}
+	}
+}
+
+// provokeOutage asks for a token while the database is away.
+func provokeOutage(t *testing.T, c *truth.Checker) {
+	pg, err := pgserver.Own()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pg.Close)
+	d := startDescribed(t, c, "--database-url", pg.URL(), "--roles", "api")
+	d.askToken(200, goodForm, sandboxauth.Guide[0].Secret)
+	pg.Stop(pgserver.Immediate)
+	d.askToken(503, goodForm, sandboxauth.Guide[0].Secret)
+	if err := pg.Start(); err != nil { // a process that stops has things to write down
+		t.Fatal(err)
+	}
 }
 
 // guideParameters are all parameters of the Bulk Data guide in any version and
