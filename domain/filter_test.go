@@ -96,8 +96,9 @@ func TestAllConditionsOfOneOfTheFilters(t *testing.T) {
 
 // Jobs outlive programs: what their terms look like must not change unnoticed.
 func TestStoredTerms(t *testing.T) {
-	terms := Terms{Filters: Filters{{Served: []DateTest{{Equal, 2024_01_01, 2024_01_31}}, Types: []string{"SNF"}, Statuses: []string{"active"}}}}
-	const want = `{"filters":[{"served":[{"prefix":"eq","from":"2024-01-01","to":"2024-01-31"}],"types":["SNF"],"statuses":["active"]}]}`
+	terms := Terms{Filters: Filters{{Served: []DateTest{{Equal, 2024_01_01, 2024_01_31}}, Types: []string{"SNF"}, Statuses: []string{"active"}}},
+		Elements: Elements{ExplanationOfBenefit: {"id", "item"}, Patient: {}}}
+	const want = `{"filters":[{"served":[{"prefix":"eq","from":"2024-01-01","to":"2024-01-31"}],"types":["SNF"],"statuses":["active"]}],"elements":{"ExplanationOfBenefit":["id","item"],"Patient":[]}}`
 	got, err := json.Marshal(terms)
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v, want %s", got, err, want)
@@ -108,5 +109,9 @@ func TestStoredTerms(t *testing.T) {
 	}
 	if terms.Complete() || !terms.Shapes() || terms.IsZero() {
 		t.Error("a filtered export passes for a whole one")
+	}
+	terms.Filters = nil
+	if terms.Complete() || !terms.Shapes() {
+		t.Error("a narrowed export passes for a whole one")
 	}
 }

@@ -17,6 +17,7 @@ type Terms struct {
 	SeparateStatus bool           `json:"separateStatus,omitempty"` // the status of the export stands apart from that of the answer which tells it
 	Patients       []PatientID    `json:"patients,omitempty"`       // the enrollees whom the export is restricted to, in the byte order of their ids, each once; none for all
 	Filters        Filters        `json:"filters,omitempty"`        // searches of which a claim must meet one; none for all claims
+	Elements       Elements       `json:"elements,omitempty"`       // the root elements that resources are narrowed to; none for all that may leave
 	Ignored        []Ignored      `json:"ignored,omitempty"`        // what was asked for and is not done, for the sponsor to be told
 }
 
@@ -43,12 +44,30 @@ func (t Terms) IsZero() bool { return reflect.ValueOf(t).IsZero() }
 // each as far as it may leave.
 // Only from the end of such a one can a later export go on.
 func (t Terms) Complete() bool {
-	return len(t.Patients) == 0 && len(t.Filters) == 0 && t.Has(ExplanationOfBenefit)
+	return len(t.Patients) == 0 && len(t.Filters) == 0 && len(t.Elements) == 0 && t.Has(ExplanationOfBenefit)
 }
 
 // Shapes reports whether the terms bear on what of a claim leaves, or on the files
 // that it leaves in.
-func (t Terms) Shapes() bool { return len(t.Filters) > 0 }
+func (t Terms) Shapes() bool { return len(t.Filters) > 0 || len(t.Elements) > 0 }
+
+// Elements are names of root elements by resource type, each once and in order. A
+// resource of a type that is here has those of them that may leave, and what it
+// must have anyway; one of any other type has all that may leave.
+type Elements map[ResourceType][]string
+
+// Of returns the elements that resources of a type are narrowed to, and false
+// where they are not.
+func (e Elements) Of(t ResourceType) (names []string, narrowed bool) {
+	names, narrowed = e[t]
+	return names, narrowed
+}
+
+// Has reports whether an element of a type was asked for, or all are.
+func (e Elements) Has(t ResourceType, name string) bool {
+	names, narrowed := e[t]
+	return !narrowed || slices.Contains(names, name)
+}
 
 // PatientsIn returns the enrollees in the range whom the export is restricted to.
 func (t Terms) PatientsIn(keys KeyRange) []PatientID {

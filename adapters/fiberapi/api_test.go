@@ -100,7 +100,6 @@ func TestParameters(t *testing.T) {
 		{query: "?_since", words: `The value of _since is not an instant: "".`},
 		{query: "?_since=2024-02-13T08:00:00Z&_since=2024-02-13T08:00:00Z", words: "The parameter _since was given 2 times."},
 		{query: "?_until=soon", words: `The value of _until is not an instant: "soon".`},
-		{query: "?_elements=id", words: `The parameter "_elements" is not supported.`},
 		{query: "?_typeFilter=x", words: `The _typeFilter "x" has no conditions.`},
 		{query: "?_Since=2024-02-13T08:00:00Z", words: `The parameter "_Since" is not supported.`},
 		{query: "?_anything", words: `The parameter "_anything" is not supported.`},

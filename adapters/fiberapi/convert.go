@@ -89,6 +89,7 @@ type applied struct {
 	Patients    int      `json:"patients,omitempty"` // how many enrollees it was restricted to by name
 	Types       []string `json:"_type,omitempty"`
 	TypeFilters []string `json:"_typeFilter,omitempty"` // of which a claim had to meet one
+	Elements    []string `json:"_elements,omitempty"`   // each behind its type
 }
 
 // appliedTo tells the terms of an export, and false where there is nothing to tell.
@@ -97,7 +98,16 @@ func appliedTo(t domain.Terms) (applied, bool) {
 	for _, f := range t.Filters {
 		a.TypeFilters = append(a.TypeFilters, f.Query())
 	}
-	return a, a.Patients+len(a.Types)+len(a.TypeFilters) > 0
+	for _, kind := range domain.ResourceTypes {
+		names, narrowed := t.Elements.Of(kind)
+		if narrowed && len(names) == 0 {
+			names = []string{"id"} // which stays anyway
+		}
+		for _, name := range names {
+			a.Elements = append(a.Elements, string(kind)+"."+name)
+		}
+	}
+	return a, a.Patients+len(a.Types)+len(a.TypeFilters)+len(a.Elements) > 0
 }
 
 func texts[S ~string](all []S) (out []string) {
@@ -143,6 +153,9 @@ func (a *api) termsToParameters(t domain.Terms, add func(name, kind string, valu
 	}
 	for _, one := range did.TypeFilters {
 		add("_typeFilter", "valueString", one)
+	}
+	for _, one := range did.Elements {
+		add("_elements", "valueString", one)
 	}
 }
 

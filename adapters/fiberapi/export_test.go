@@ -15,6 +15,6 @@ func ReadForFuzz(query string, body []byte, prefer []string) (names []string, ig
 	for _, g := range append(all, more...) {
 		names = append(names, g.name)
 	}
-	a, err := readParameters(append(all, more...), parsePrefer(prefer).lenient)
+	a, err := readParameters(append(all, more...), parsePrefer(prefer).lenient, domain.R4)
 	return names, a.terms.Ignored, err
 }

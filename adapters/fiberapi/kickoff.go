@@ -28,7 +28,7 @@ func (a *api) kickOff(v domain.FHIRVersion) func(*fiber.Ctx, caller) error {
 		if err != nil {
 			return err
 		}
-		asked, err := readParameters(all, prefer.lenient, a.Types...)
+		asked, err := readParameters(all, prefer.lenient, v, a.Types...)
 		if err != nil {
 			return err
 		}

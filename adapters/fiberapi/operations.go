@@ -45,6 +45,7 @@ var operationParameters = []operationParameter{
 	{"_since", "instant", "1", "Claims last updated after it. People who are new to a contract since then come with their full history."},
 	{"_until", "instant", "1", "Claims last updated at or before it."},
 	{"_typeFilter", "string", "*", "Searches of which a claim must meet one, as ExplanationOfBenefit?service-date=ge2024-01-01&type=CARRIER,DME&status=active: by service-date (billablePeriod, by days, with all prefixes), type and status. Conditions of one search must all be met. Several may stand in one value, with commas between. Anything else is an error."},
+	{"_elements", "string", "*", "The root elements that resources are narrowed to, of all types of the export or behind the name of one and a dot. What identifies a resource, what its version makes mandatory and the tag SUBSETTED always stay; nothing beyond what this server exports comes with it. Anything else is an error."},
 	{"patient", "Reference", "*", "The enrollees whom the export is restricted to, each by the id in the patient of a claim or by an MBI. By POST alone. Somebody who is not enrolled is an error."},
 	{"allowPartialManifests", "boolean", "1", "With true the files of finished parts can be fetched while the export runs: its status is 202 with a manifest of them, to which pages are linked as more are finished. They are withdrawn if the export fails or is cancelled."},
 	{"sinceLastExport", "boolean", "1", "Ours, in place of _since: goes on from the last export of the same contracts and version whose data files were all fetched whole."},

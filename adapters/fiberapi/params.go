@@ -13,6 +13,7 @@ import (
 
 // asked is what the parameters of a kick-off ask for.
 type asked struct {
+	version domain.FHIRVersion
 	offered []domain.ResourceType // beside claims
 
 	window    domain.Window
@@ -20,6 +21,7 @@ type asked struct {
 	terms     domain.Terms
 	patients  []string
 	partials  bool
+	elements  []string // as they were given
 }
 
 // parameter is one that is understood. Its reader gets all values that were
@@ -42,6 +44,7 @@ var parameters = []parameter{
 	{name: "_until", read: func(a *asked, name string, values []string) error { return readInstant(name, values, &a.window.Until) }},
 
 	{name: "_typeFilter", read: readTypeFilter},
+	{name: "_elements", read: readElements},
 	{name: "allowPartialManifests", read: func(a *asked, name string, values []string) error { return readBool(name, values, &a.partials) }},
 
 	// Ours: go on from the last export that was fetched whole.
@@ -72,8 +75,8 @@ type given struct {
 // always passed over and noted.
 //
 // Types are those that an export may have beside claims.
-func readParameters(all []given, lenient bool, types ...domain.ResourceType) (asked, error) {
-	a := asked{offered: types}
+func readParameters(all []given, lenient bool, v domain.FHIRVersion, types ...domain.ResourceType) (asked, error) {
+	a := asked{version: v, offered: types}
 	for _, g := range all {
 		next := a
 		err := g.into(&next)
@@ -89,21 +92,24 @@ func readParameters(all []given, lenient bool, types ...domain.ResourceType) (as
 			return a, err
 		}
 	}
-	return a, a.fits(lenient)
+	for _, fault := range a.fit() {
+		if !lenient {
+			return a, fault
+		}
+		a.terms.Ignored = append(a.terms.Ignored, domain.Ignored{Code: fault.Code, Text: fault.Message, Next: fault.Next})
+	}
+	return a, nil
 }
 
-// fits refuses what does not go together, or leaves it out for a lenient client.
-func (a *asked) fits(lenient bool) error {
-	if len(a.terms.Filters) == 0 || a.terms.Has(domain.ExplanationOfBenefit) {
-		return nil
+// fit makes of the parameters what they mean together, without what does not go
+// together, and returns what is wrong with that.
+func (a *asked) fit() (faults []*domain.Error) {
+	if len(a.terms.Filters) > 0 && !a.terms.Has(domain.ExplanationOfBenefit) {
+		a.terms.Filters = nil
+		faults = append(faults, invalid("The _typeFilter is of ExplanationOfBenefit, and _type does not ask for it.").
+			WithNext("Leave _typeFilter out, or add ExplanationOfBenefit to _type."))
 	}
-	fault := invalid("The _typeFilter is of ExplanationOfBenefit, and _type does not ask for it.").WithNext("Leave _typeFilter out, or add ExplanationOfBenefit to _type.")
-	if !lenient {
-		return fault
-	}
-	a.terms.Filters = nil
-	a.terms.Ignored = append(a.terms.Ignored, domain.Ignored{Code: fault.Code, Text: fault.Message, Next: fault.Next})
-	return nil
+	return append(faults, a.fitElements()...)
 }
 
 func (g given) narrows() bool {

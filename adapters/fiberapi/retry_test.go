@@ -42,8 +42,9 @@ func TestTheRequestForThoseWhoAreMissingKeepsTheTerms(t *testing.T) {
 	a := &api{Config: Config{PublicURL: "https://ab2d.test"}}
 	window := domain.Window{Since: time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC), Until: time.Date(2026, 3, 3, 11, 0, 0, 0, time.UTC)}
 	terms := domain.Terms{
-		Types:   []domain.ResourceType{domain.ExplanationOfBenefit, domain.Coverage},
-		Filters: domain.Filters{{Served: []domain.DateTest{{Prefix: domain.StartsAfter, From: 2024_01_01, To: 2024_12_31}}, Types: []string{"DME", "SNF"}}, {Statuses: []string{"active"}}},
+		Types:    []domain.ResourceType{domain.ExplanationOfBenefit, domain.Coverage},
+		Filters:  domain.Filters{{Served: []domain.DateTest{{Prefix: domain.StartsAfter, From: 2024_01_01, To: 2024_12_31}}, Types: []string{"DME", "SNF"}}, {Statuses: []string{"active"}}},
+		Elements: domain.Elements{domain.ExplanationOfBenefit: {"item", "type"}, domain.Coverage: {"id"}},
 	}
 	m, err := a.manifestToJSON(t.Context(), domain.Manifest{Version: domain.R4, Terms: terms, Retries: []domain.Retry{{Contract: "S0001", Patients: []domain.PatientID{"-3"}, Window: window, Terms: terms}}})
 	if err != nil {
@@ -66,11 +67,11 @@ func TestTheRequestForThoseWhoAreMissingKeepsTheTerms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := readParameters(all, false, domain.Patient, domain.Coverage)
+	back, err := readParameters(all, false, domain.R4, domain.Patient, domain.Coverage)
 	if err != nil || !reflect.DeepEqual(back.terms, terms) || back.window != window || !slices.Equal(back.patients, []string{"-3"}) {
 		t.Errorf("%s is read as %+v, %v", got.Retry[0].Body, back, err)
 	}
-	if want := `{"_type":["ExplanationOfBenefit","Coverage"],"_typeFilter":["ExplanationOfBenefit?service-date=sa2024\u0026type=DME,SNF","ExplanationOfBenefit?status=active"]}`; string(got.Applied) != want {
+	if want := `{"_type":["ExplanationOfBenefit","Coverage"],"_typeFilter":["ExplanationOfBenefit?service-date=sa2024\u0026type=DME,SNF","ExplanationOfBenefit?status=active"],"_elements":["ExplanationOfBenefit.item","ExplanationOfBenefit.type","Coverage.id"]}`; string(got.Applied) != want {
 		t.Errorf("applied %s, want %s", got.Applied, want)
 	}
 }

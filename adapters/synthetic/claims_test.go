@@ -93,7 +93,7 @@ func TestRecordsAreDeliveredByTheRules(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, raw := range all.Resources {
-				_, r, err := eob.TrimRecord(v, nil, raw)
+				_, r, err := eob.TrimRecord(v, nil, nil, raw)
 				if err != nil {
 					t.Fatalf("%v in %s", err, raw)
 				}

@@ -86,6 +86,9 @@ func (p *fetcherPool) trimmer() *eob.Trimmer {
 	if p.job.Terms.Filters.ReadStatus() {
 		options = append(options, eob.WithStatus())
 	}
+	if names, narrowed := p.job.Terms.Elements.Of(domain.ExplanationOfBenefit); narrowed {
+		options = append(options, eob.Only(names))
+	}
 	return eob.NewTrimmer(p.job.Version, options...)
 }
 
@@ -231,7 +234,10 @@ func (p *fetcherPool) readWhole(ctx context.Context, f *fetched, t *eob.Trimmer)
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	mbis := eob.MBIExtensions(f.IDs)
+	var mbis []byte
+	if p.job.Terms.Elements.Has(domain.ExplanationOfBenefit, "extension") {
+		mbis = eob.MBIExtensions(f.IDs)
+	}
 	seen := map[string]struct{}{}
 	for {
 		raw, err := r.Next()

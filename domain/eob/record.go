@@ -3,7 +3,6 @@ package eob
 import (
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"cms.gov/ab2d/domain"
@@ -34,26 +33,12 @@ func RecordRules(t domain.ResourceType, v domain.FHIRVersion) []Rule {
 	return rules
 }
 
-type recordTable struct {
-	kind    domain.ResourceType
-	version domain.FHIRVersion
-}
-
-var recordTables = sync.OnceValue(func() map[recordTable]*compiled {
-	all := map[recordTable]*compiled{}
-	for _, kind := range []domain.ResourceType{domain.Patient, domain.Coverage} {
-		for _, v := range []domain.FHIRVersion{domain.STU3, domain.R4} {
-			all[recordTable{kind, v}] = &compiled{tag: subsetTag(v), listed: newListedSets(RecordRules(kind, v))}
-		}
-	}
-	return all
-})
-
 // TrimRecord appends to dst what the allow list lets leave of a Patient or a
-// Coverage, as Trim does with a claim, and returns what it is decided by. There
+// Coverage, as Trim does with a claim, and returns what it is decided by. It has no
+// more than the elements that it is narrowed to, and what it must have. There
 // are few of them beside claims, so the strict way is the only one. What cannot
 // be read, or is of neither type, is an *UnreadableError.
-func TrimRecord(v domain.FHIRVersion, dst, raw []byte) (out []byte, r Record, err error) {
+func TrimRecord(v domain.FHIRVersion, elements domain.Elements, dst, raw []byte) (out []byte, r Record, err error) {
 	defer func() {
 		if e := recover(); e != nil {
 			wrong, ok := e.(*UnreadableError)
@@ -65,13 +50,17 @@ func TrimRecord(v domain.FHIRVersion, dst, raw []byte) (out []byte, r Record, er
 	}()
 	s := &strict{raw: raw, used: map[string]bool{}}
 	members := s.whole()
-	kind, at := s.textAt(members, "resourceType")
-	table, ok := recordTables()[recordTable{domain.ResourceType(kind), v}]
-	if !ok {
+	text, at := s.textAt(members, "resourceType")
+	kind := domain.ResourceType(text)
+	if kind != domain.Patient && kind != domain.Coverage {
 		unreadable(at, "its resourceType is neither Patient nor Coverage")
 	}
-	s.rules = table
-	r = s.record(domain.ResourceType(kind), members)
+	to := shape{kind: kind, version: v}
+	if names, narrowed := elements.Of(kind); narrowed {
+		to = to.narrow(names)
+	}
+	s.rules = compiledFor(to)
+	r = s.record(kind, members)
 	return append(dst, s.write(members)...), r, nil
 }
 

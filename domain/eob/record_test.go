@@ -20,7 +20,7 @@ const patientR4 = `{"resourceType":"Patient","id":"-1","meta":{"lastUpdated":"20
  "extension":[{"url":"race","valueCode":"x"}],"deceasedBoolean":false}`
 
 func TestOfAPatientLeavesWhatIsListed(t *testing.T) {
-	out, r, err := eob.TrimRecord(domain.R4, []byte("before"), []byte(patientR4))
+	out, r, err := eob.TrimRecord(domain.R4, nil, []byte("before"), []byte(patientR4))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestOnlyCoverageByPartsAAndBLeaves(t *testing.T) {
 		{domain.STU3, `"grouping":{"subGroup":"Medicare","subPlan":"Part C"}`, eob.NotShared},
 	} {
 		raw := `{"resourceType":"Coverage","id":"x","beneficiary":{"reference":"Patient/-1"},` + c.members + `}`
-		out, r, err := eob.TrimRecord(c.version, nil, []byte(raw))
+		out, r, err := eob.TrimRecord(c.version, nil, nil, []byte(raw))
 		if err != nil {
 			t.Fatalf("%s: %v", raw, err)
 		}
@@ -112,7 +112,7 @@ func TestARecordThatCannotBeReadStaysBehind(t *testing.T) {
 		`{"resourceType":"Patient","id":"1","meta":{"lastUpdated":"yesterday"}}`, `{"resourceType":"Patient","id":"1"} {}`,
 		`{"resourceType":"Patient","id":"1","gender":"female","gender":"male"}`, `{"resourceType":"Patient","id":"1","gender":{}}`,
 		`{"resourceType":"Patient","id":"1","gender":"` + "\xff" + `"}`, `{"resourceType":"Patient","id":"1","x":[}]}`} {
-		out, _, err := eob.TrimRecord(domain.R4, []byte("before"), []byte(raw))
+		out, _, err := eob.TrimRecord(domain.R4, nil, []byte("before"), []byte(raw))
 		if _, ok := err.(*eob.UnreadableError); !ok || string(out) != "before" {
 			t.Errorf("%s: %v, %s", raw, err, out)
 		}

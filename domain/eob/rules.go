@@ -3,6 +3,7 @@ package eob
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -108,8 +109,9 @@ type compiled struct {
 	listed   *listedSets // for the strict way, made from the rules and not from the trie
 }
 
-// shape is what the claims of an export are trimmed to.
+// shape is what the resources of a type are trimmed to in an export.
 type shape struct {
+	kind     domain.ResourceType // empty for claims
 	version  domain.FHIRVersion
 	narrowed bool   // to the elements
 	elements string // by name, in order, with commas
@@ -123,8 +125,15 @@ func (s shape) names() []string {
 	return strings.Split(s.elements, ",")
 }
 
-// shapes keeps the tables that are compiled. Those of the two versions stay; of
-// those that exports narrowed not many are in use at a time.
+// narrow returns the shape with those elements alone.
+func (s shape) narrow(elements []string) shape {
+	names := slices.Sorted(slices.Values(elements))
+	s.narrowed, s.elements = true, strings.Join(slices.Compact(names), ",")
+	return s
+}
+
+// shapes keeps the tables that are compiled, so that all partitions of an export
+// share them. Not many are in use at a time.
 var shapes struct {
 	sync.Mutex
 	all map[shape]*compiled
@@ -146,11 +155,14 @@ func compiledFor(s shape) *compiled {
 }
 
 func compile(s shape) *compiled {
-	rules := Rules(s.version)
+	rules := rulesOf(s.kind, s.version)
 	if s.narrowed {
-		rules = narrowed(rules, domain.ExplanationOfBenefit, s.version, s.names())
+		rules = narrowed(rules, s)
 	}
 	c := &compiled{tag: subsetTag(s.version), byStatus: s.byStatus, listed: newListedSets(rules)}
+	if s.kind != "" {
+		return c // only the strict way reads others than claims
+	}
 	var err error
 	if c.root, err = newTrie(c, rules); err != nil {
 		panic("eob: the embedded table of " + string(s.version) + " is wrong: " + err.Error())

@@ -3,8 +3,6 @@ package eob
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 
 	"cms.gov/ab2d/domain"
 )
@@ -31,10 +29,7 @@ func WithStatus() Option { return func(t *Trimmer) { t.shape.byStatus = true } }
 // Only narrows what leaves of a claim to the elements of those names and what
 // always stays, see Elements. The MBIs are the caller's: they belong to extension.
 func Only(elements []string) Option {
-	return func(t *Trimmer) {
-		names := slices.Sorted(slices.Values(elements))
-		t.shape.narrowed, t.shape.elements = true, strings.Join(slices.Compact(names), ",")
-	}
+	return func(t *Trimmer) { t.shape = t.shape.narrow(elements) }
 }
 
 // NewTrimmer returns a Trimmer for claims of version v. The rules are compiled
