@@ -272,7 +272,7 @@ func provideAuth(ctx context.Context, cfg *config.Config, base publicURL, proxie
 		elsewhere = issuer.TokenURL()
 	}
 	return &auth{tokens: issuer, url: issuer.TokenURL(), elsewhere: elsewhere, mount: issuer.Mount,
-		how: fiberapi.TokenAuth{Methods: smartauth.Methods, Algorithms: smartauth.Algorithms, Scopes: domain.KnownScopes()}}, func() {}, nil
+		how: fiberapi.TokenAuth{Methods: smartauth.Methods, Algorithms: smartauth.Algorithms, Scopes: domain.KnownScopes()}}, inBackground(ctx, func(ctx context.Context) { issuer.Keep(ctx, log) }), nil
 }
 
 // provideSecretKey gives the key that clients' secrets are hashed with.

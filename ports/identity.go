@@ -25,6 +25,10 @@ type Secrets interface {
 	// mint returns; of several processes that do so at once the first wins and
 	// all get its value.
 	Ensure(ctx context.Context, name string, mint func() ([]byte, error)) ([]byte, error)
+
+	// Forget removes every value whose name begins with prefix, except those
+	// named. That there is none to remove is no error.
+	Forget(ctx context.Context, prefix string, except ...string) error
 }
 
 // KeySets knows which public keys of clients are of use.

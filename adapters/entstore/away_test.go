@@ -45,6 +45,7 @@ func uses(s *entstore.Store) map[string]func(context.Context) error {
 			_, err := s.Ensure(ctx, "name", func() ([]byte, error) { return []byte{1}, nil })
 			return err
 		},
+		"Forget": func(ctx context.Context) error { return s.Forget(ctx, "none/") },
 	}
 }
 

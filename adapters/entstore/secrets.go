@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 
+	entsql "entgo.io/ent/dialect/sql"
+
 	"cms.gov/ab2d/ent"
+	"cms.gov/ab2d/ent/predicate"
 	"cms.gov/ab2d/ent/secret"
 )
 
@@ -33,6 +36,21 @@ func (s *Store) Ensure(ctx context.Context, name string, mint func() ([]byte, er
 		return nil, s.told(err)
 	}
 	return row.Value, nil
+}
+
+// Forget implements ports.Secrets.
+func (s *Store) Forget(ctx context.Context, prefix string, except ...string) error {
+	return s.told(retry(ctx, func() error {
+		tx, err := s.begin(ctx, s.write, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() //nolint:errcheck // does nothing after Commit
+		if _, err := s.unit(tx, false).Secret.Delete().Where(predicate.Secret(entsql.FieldHasPrefix(secret.FieldID, prefix)), secret.IDNotIn(except...)).Exec(ctx); err != nil {
+			return err
+		}
+		return tx.Commit()
+	}))
 }
 
 func (s *Store) keep(ctx context.Context, name string, value []byte) error {

@@ -3,6 +3,8 @@ package memory
 import (
 	"bytes"
 	"context"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -41,4 +43,19 @@ func (s *secrets) Ensure(ctx context.Context, name string, mint func() ([]byte, 
 	s.mu.Unlock()
 	value, _ := s.look(name)
 	return value, nil
+}
+
+// Forget implements ports.Secrets.
+func (s *secrets) Forget(ctx context.Context, prefix string, except ...string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.kept {
+		if strings.HasPrefix(name, prefix) && !slices.Contains(except, name) {
+			delete(s.kept, name)
+		}
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -49,6 +50,15 @@ func (s *secrets) Ensure(_ context.Context, name string, mint func() ([]byte, er
 	s.minted++
 	s.kept[name] = v
 	return v, nil
+}
+
+func (s *secrets) Forget(_ context.Context, prefix string, except ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.kept, func(name string, _ []byte) bool {
+		return strings.HasPrefix(name, prefix) && !slices.Contains(except, name)
+	})
+	return nil
 }
 
 // shared is kept by all tests, since making a key takes a while.

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -125,7 +126,7 @@ func (i *Issuer) load(ctx context.Context, period int64, mint func() ([]byte, er
 	if there {
 		return k, nil
 	}
-	kept, err := i.secrets.Ensure(ctx, fmt.Sprintf("%s/%d", i.s.KeyName, period), mint)
+	kept, err := i.secrets.Ensure(ctx, i.keyName(period), mint)
 	if err != nil {
 		return signing{}, fmt.Errorf("signing key: %w", err)
 	}
@@ -147,6 +148,36 @@ func (i *Issuer) load(ctx context.Context, period int64, mint func() ([]byte, er
 		}
 	}
 	return k, nil
+}
+
+func (i *Issuer) keyName(period int64) string { return fmt.Sprintf("%s/%d", i.s.KeyName, period) }
+
+// Keep sees to the keys until ctx ends: the next is there before it signs, and
+// those whose tokens are all over are removed.
+func (i *Issuer) Keep(ctx context.Context, log *slog.Logger) {
+	ticker := time.NewTicker(max(i.s.KeyLife/20, time.Second))
+	defer ticker.Stop()
+	for {
+		if err := i.turn(ctx); err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "the signing keys cannot be seen to; those that are there go on counting", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// turn makes the key that is due and removes those that are over. The last one
+// stays for the whole of the period after its own: longer than a token holds, and
+// than clocks differ.
+func (i *Issuer) turn(ctx context.Context) error {
+	if _, err := i.published(ctx); err != nil {
+		return err
+	}
+	now := i.period(i.clock.Now())
+	return i.secrets.Forget(ctx, i.s.KeyName+"/", i.keyName(now-1), i.keyName(now), i.keyName(now+1))
 }
 
 func mintKey() ([]byte, error) {

@@ -24,6 +24,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/golang-jwt/jwt/v5"
 
+	"cms.gov/ab2d/adapters/entstore"
+	"cms.gov/ab2d/adapters/entstore/sqlitetest"
 	"cms.gov/ab2d/adapters/memory"
 	"cms.gov/ab2d/application/credentials"
 	"cms.gov/ab2d/domain"
@@ -399,11 +401,28 @@ func TestTooMuchIsTooMuch(t *testing.T) {
 
 // A token of any process holds in any other, whichever key signed it, at every
 // moment of several rotations.
+// Two processes share a database, and each has a connection to it of its own.
+// Tokens are in flight from one to the other over several turns of the keys, and
+// a process that has just started knows them too. Keys are removed once they are
+// over, and nothing else is.
 func TestSigningKeysRotateWithoutARefusedRequest(t *testing.T) {
 	b := setup(t)
-	one, two := b.Issuer, b.process(b.store, credentials.Settings{})
+	url := sqlitetest.URL(t)
+	var stores []*entstore.Store
+	for range 3 {
+		store, err := entstore.Open(t.Context(), url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { store.Close() })
+		stores = append(stores, store)
+	}
+	if _, err := stores[0].Ensure(t.Context(), "another-secret/1", func() ([]byte, error) { return []byte{1}, nil }); err != nil {
+		t.Fatal(err)
+	}
+	one, two := b.process(stores[0], credentials.Settings{}), b.process(stores[1], credentials.Settings{})
 	names := map[string]bool{}
-	for range 60 {
+	for n := range 60 {
 		token, err := one.Issue(t.Context(), clientID, domain.Scopes{"system/*.rs"}, time.Hour)
 		if err != nil {
 			t.Fatal(err)
@@ -425,7 +444,12 @@ func TestSigningKeysRotateWithoutARefusedRequest(t *testing.T) {
 			t.Errorf("the key %s signs and is not listed", kid)
 		}
 		b.clock.Advance(40 * time.Minute) // later, it may be another period
-		for n, i := range []*Issuer{two, one, b.process(b.store, credentials.Settings{})} {
+		if n%2 == 0 {                     // by whichever of the two it is then, at any point of a period
+			if err := two.turn(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n, i := range []*Issuer{two, one, b.process(stores[2], credentials.Settings{})} {
 			if _, err := i.Verify(t.Context(), token); err != nil {
 				t.Errorf("process %d: %v", n, err)
 			}
@@ -434,6 +458,26 @@ func TestSigningKeysRotateWithoutARefusedRequest(t *testing.T) {
 	}
 	if len(names) < 4 {
 		t.Errorf("only %d keys signed", len(names))
+	}
+	if err := one.turn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	left := map[string]int{}
+	rows, err := stores[0].DB().QueryContext(t.Context(), "SELECT name FROM secrets")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		kind, _, _ := strings.Cut(name, "/")
+		left[kind]++
+	}
+	if n := left["smart-signing-key"]; rows.Err() != nil || n < 2 || n > 3 || left["another-secret"] != 1 {
+		t.Errorf("the database holds %v, %v", left, rows.Err())
 	}
 }
 

@@ -13,6 +13,7 @@ func Secrets(t *testing.T, create func(t *testing.T) Store) {
 		"a value is minted once":          secretsOnce,
 		"of racing mints the first wins":  secretsRacing,
 		"a mint that fails keeps nothing": secretsFails,
+		"what is forgotten is gone":       secretsForgotten,
 	})
 }
 
@@ -61,5 +62,34 @@ func secretsFails(s storeTest) {
 	got, err := s.store.Ensure(s.Context(), "key", func() ([]byte, error) { return []byte("second"), nil })
 	if err != nil || string(got) != "second" {
 		s.Errorf("the value is %q, %v", got, err)
+	}
+}
+
+func secretsForgotten(s storeTest) {
+	for _, name := range []string{"key/1", "key/2", "key/3", "key", "keys/1", "a key/1", "k%y/1"} {
+		if _, err := s.store.Ensure(s.Context(), name, func() ([]byte, error) { return []byte("before"), nil }); err != nil {
+			s.Fatal(err)
+		}
+	}
+	for _, forget := range []func() error{
+		func() error { return s.store.Forget(s.Context(), "nothing/") },
+		func() error { return s.store.Forget(s.Context(), "k%y/", "k%y/1") }, // the prefix is no pattern
+		func() error { return s.store.Forget(s.Context(), "key/", "key/2", "key/7") },
+	} {
+		if err := forget(); err != nil {
+			s.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"key/1": "after", "key/2": "before", "key/3": "after", "key": "before", "keys/1": "before", "a key/1": "before", "k%y/1": "before"} {
+		got, err := s.store.Ensure(s.Context(), name, func() ([]byte, error) { return []byte("after"), nil })
+		if err != nil || string(got) != want {
+			s.Errorf("%s was made %s the rest was forgotten, %v; want %s", name, got, err, want)
+		}
+	}
+	if err := s.store.Forget(s.Context(), "key/"); err != nil {
+		s.Fatal(err)
+	}
+	if got, err := s.store.Ensure(s.Context(), "key/2", func() ([]byte, error) { return []byte("after"), nil }); err != nil || string(got) != "after" {
+		s.Errorf("with none excepted, one is left: %s, %v", got, err)
 	}
 }
