@@ -3,6 +3,7 @@ package ab2d
 import (
 	"context"
 	"net/netip"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -11,6 +12,7 @@ import (
 	"cms.gov/ab2d/adapters/entstore"
 	"cms.gov/ab2d/adapters/fiberapi"
 	"cms.gov/ab2d/adapters/jwks"
+	"cms.gov/ab2d/adapters/oidcsignin"
 	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/clients"
 	"cms.gov/ab2d/application/export"
@@ -42,7 +44,17 @@ func mountConsole(ctx context.Context, app *fiber.App, cfg *config.Config, base 
 	for _, s := range cfg.Settings() {
 		settings = append(settings, console.Setting{Name: s.Name, Value: s.Value, From: s.Origin, Means: s.Usage})
 	}
+	var provider console.SignIn
+	if cfg.ConsoleOIDCIssuer != "" {
+		provider = oidcsignin.New(oidcsignin.Settings{Issuer: cfg.ConsoleOIDCIssuer, ClientID: cfg.ConsoleOIDCClientID, ClientSecret: cfg.ConsoleOIDCClientSecret,
+			Scopes: strings.Fields(cfg.ConsoleOIDCScopes), RolesClaim: cfg.ConsoleOIDCRolesClaim, Roles: cfg.ConsoleOIDCRoles.GroupRoles, PublicURL: string(base)})
+	}
+	var notice []string
+	if cfg.ConsoleNotice != "" {
+		notice = strings.Split(strings.ReplaceAll(cfg.ConsoleNotice, `\n`, "\n"), "\n")
+	}
 	return console.Mount(app, console.Config{
+		Provider: provider, Notice: notice,
 		Sandbox: cfg.Mode == config.Sandbox, Version: Version(), PublicURL: string(base), Maintenance: cfg.Maintenance, Settings: settings,
 		Checks: func(ctx context.Context) []console.Check {
 			_, source := p.Claims.CompleteThrough(ctx)

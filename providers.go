@@ -85,7 +85,7 @@ func provideDataLock(cfg *config.Config) (dataLock, func(), error) {
 // data directory the second is told about that, not about its port.
 // A process that answers nobody listens nowhere.
 func provideListener(ctx context.Context, cfg *config.Config, log *slog.Logger, _ dataLock) (net.Listener, func(), error) {
-	if !cfg.HasRole(config.API) {
+	if !cfg.Answers() {
 		return nil, func() {}, nil
 	}
 	l, err := net.Listen("tcp", cfg.Listen)
@@ -505,8 +505,12 @@ func provideLinks(cfg *config.Config, store fileStore) links {
 type links func(ctx context.Context, f domain.OutputFile) (string, error)
 
 func provideAPI(ctx context.Context, cfg *config.Config, parts consoleParts, base publicURL, use fiberapi.UseCases, links links, auth *auth, proxies proxies, log *slog.Logger, _ seeded, _ *telemetry.Telemetry) (*fiber.App, error) {
-	if !cfg.HasRole(config.API) {
+	switch {
+	case !cfg.Answers():
 		return nil, nil
+	case !cfg.HasRole(config.API):
+		app := console.NewApp(telemetry.Requests())
+		return app, mountConsole(ctx, app, cfg, base, proxies, parts)
 	}
 	app := fiberapi.New(fiberapi.Config{PublicURL: string(base), TokenURL: auth.url, TokenAuth: auth.how, Version: Version(), TrustedProxies: proxies, Log: log,
 		Requests: cfg.Requests, Transfers: cfg.Transfers, Links: links, Types: cfg.Types,

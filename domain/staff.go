@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -93,6 +94,47 @@ func (s Staff) Told(at time.Time, action, target, outcome string, details ...str
 	return r
 }
 
+// Arrival is somebody who comes from an identity provider.
+type Arrival struct {
+	Who      Staff
+	Session  string    // what the provider calls its own session; empty for none
+	Token    string    // what tells the provider of whom a sign-out is; kept as long as the session
+	ProvedAt time.Time // when they proved to it who they are, which may be long ago
+}
+
+// GroupRoles says which roles come with which groups of an identity provider.
+type GroupRoles map[string][]Role
+
+// ParseGroupRoles reads them from text as "AB2D Admins=admin, AB2D Operations=operator".
+func ParseGroupRoles(text string) (GroupRoles, error) {
+	all := GroupRoles{}
+	for pair := range strings.SplitSeq(text, ",") {
+		if strings.TrimSpace(pair) == "" {
+			continue
+		}
+		i := strings.LastIndex(pair, "=")
+		if i < 0 {
+			return nil, fmt.Errorf("%q names no role; write it as GROUP=ROLE", strings.TrimSpace(pair))
+		}
+		group, role := strings.TrimSpace(pair[:i]), Role(strings.TrimSpace(pair[i+1:]))
+		if !slices.Contains(Roles, role) || group == "" {
+			return nil, fmt.Errorf("%q is none of the roles %v", role, Roles)
+		}
+		all[group] = append(all[group], role)
+	}
+	return all, nil
+}
+
+// Of returns the roles that somebody in the groups has, the least first.
+func (g GroupRoles) Of(groups []string) (roles []Role) {
+	for _, r := range Roles {
+		if slices.ContainsFunc(groups, func(name string) bool { return slices.Contains(g[name], r) }) {
+			roles = append(roles, r)
+		}
+	}
+	return roles
+}
+
 // Reason is why somebody did something that others will ask about.
 type Reason struct {
 	Text   string
@@ -131,6 +173,26 @@ type Session struct {
 	AgreedAt  time.Time // when the notice was acknowledged
 	Provider  string    // what the identity provider calls its own session; empty for none
 	Notes     map[string]string
+}
+
+// provedNote is the note of when the person last proved who they are.
+const provedNote = "proved at"
+
+// Proved notes when the person proved to the identity provider who they are.
+func (s *Session) Proved(at time.Time) {
+	notes := maps.Clone(s.Notes)
+	if notes == nil {
+		notes = map[string]string{}
+	}
+	notes[provedNote] = at.UTC().Format(time.RFC3339)
+	s.Notes = notes
+}
+
+// ProvedWithin reports whether the person proved who they are not longer ago than that.
+func (s Session) ProvedWithin(d time.Duration, now time.Time) bool {
+	at, err := time.Parse(time.RFC3339, s.Notes[provedNote])
+	age := now.Sub(at)
+	return err == nil && age <= d && age > -d // clocks differ a little, and not by more
 }
 
 // SessionLimits are how long sessions live.

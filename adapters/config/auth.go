@@ -68,7 +68,7 @@ func (c *Config) checkAuth(refuse func(format string, args ...any)) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		refuse("tls-cert and tls-key belong together: give both or none")
 	}
-	if c.Mode == Production && c.HasRole(API) && c.TLSCert == "" && c.TrustProxy == "" {
+	if c.Mode == Production && c.Answers() && c.TLSCert == "" && c.TrustProxy == "" {
 		refuse("nothing ends TLS; production wants tls-cert and tls-key, or a proxy that trust-proxy names")
 	}
 	if n := len(c.ClientSecretKey); n > 0 && n < 32 {

@@ -75,8 +75,7 @@ type Config struct {
 
 	HPMSSettings
 	EnrollmentSettings
-	ConsoleIdle time.Duration
-	ConsoleLife time.Duration
+	ConsoleSettings
 
 	AdminListen  string
 	AdminExposed bool
@@ -156,8 +155,7 @@ func (c *Config) flags() *flag.FlagSet {
 	fs.StringVar(&c.TrustProxy, "trust-proxy", "", "addresses or CIDR blocks, by comma, whose X-Forwarded-For is believed")
 	fs.StringVar(&c.Log, "log", "info", "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", "", "text or json (default text in the sandbox, json in production)")
-	fs.DurationVar(&c.ConsoleIdle, "console-idle", 15*time.Minute, "how long somebody stays signed in to the console without doing anything; at most 15 minutes in production")
-	fs.DurationVar(&c.ConsoleLife, "console-life", 8*time.Hour, "how long at all; at most 8 hours in production")
+	c.consoleFlags(fs)
 	fs.StringVar(&c.AdminListen, "admin-listen", "", "address of metrics, health, readiness with reasons and profiles, for any role; empty for none")
 	fs.BoolVar(&c.AdminExposed, "admin-exposed", false, "admin-listen need not be loopback; in production only, for who keeps strangers away from it by other means")
 
@@ -207,6 +205,9 @@ func (c *Config) flags() *flag.FlagSet {
 
 // HasRole reports whether this process has the role.
 func (c *Config) HasRole(role string) bool { return slices.Contains(strings.Split(c.Roles, ","), role) }
+
+// Answers reports whether this process answers requests.
+func (c *Config) Answers() bool { return c.HasRole(API) || c.HasRole(Console) }
 
 // Embedded reports whether the database is the embedded one, which belongs to
 // one process at a time.
@@ -271,12 +272,7 @@ func (c *Config) check() error {
 		refuse("public-url is %q; it must be an http or https address", c.PublicURL)
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
-	if c.ConsoleIdle < time.Minute || c.ConsoleLife < c.ConsoleIdle {
-		refuse("console-idle is %s and console-life %s; they must be at least a minute, and the life not shorter", c.ConsoleIdle, c.ConsoleLife)
-	}
-	if c.Mode == Production && (c.ConsoleIdle > 15*time.Minute || c.ConsoleLife > 8*time.Hour) {
-		refuse("console-idle is %s and console-life %s; production keeps them to 15 minutes and 8 hours", c.ConsoleIdle, c.ConsoleLife)
-	}
+	c.checkConsole(refuse)
 	if c.Mode == Production {
 		if c.Auth == "sandbox" {
 			refuse("auth is sandbox, whose credentials are public; production refuses it")

@@ -21,7 +21,7 @@ type setting struct {
 
 // secrets are the settings whose values are not shown, and which may be given
 // as a file, AB2D_..._FILE, so that they stay out of the environment.
-var secrets = []string{"database-url", "audit-key", "client-secret-key", "bfd-keystore-password"}
+var secrets = []string{"database-url", "audit-key", "client-secret-key", "console-oidc-client-secret", "bfd-keystore-password"}
 
 // tests is the prefix of variables that belong to the tests of this project.
 const tests = "AB2D_TEST_"

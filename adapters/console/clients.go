@@ -19,12 +19,16 @@ const clientsPath = root + "/clients"
 func (c *console) clientPages(g fiber.Router) {
 	g.Get("/clients", c.signedIn(c.clients))
 	g.Get("/clients.csv", c.signedIn(c.clientsCSV))
-	g.Get("/clients/new", c.guarded(domain.MayManageClients, c.newClientForm))
-	g.Post("/clients/new", c.guarded(domain.MayManageClients, c.newClient))
+	g.Get("/clients/new", c.guarded(domain.MayManageClients, c.fresh(c.newClientForm)))
+	g.Post("/clients/new", c.guarded(domain.MayManageClients, c.fresh(c.newClient)))
 	g.Get("/clients/:id", c.signedIn(c.client))
 	for _, action := range []string{"rotate", "enable", "disable", "networks", "keys", "revoke"} {
-		g.Get("/clients/:id/"+action, c.guarded(domain.MayManageClients, c.clientForm(action)))
-		g.Post("/clients/:id/"+action, c.guarded(domain.MayManageClients, c.clientAct(action)))
+		form, act := c.clientForm(action), c.clientAct(action)
+		if action == "rotate" || action == "revoke" {
+			form, act = c.fresh(form), c.fresh(act)
+		}
+		g.Get("/clients/:id/"+action, c.guarded(domain.MayManageClients, form))
+		g.Post("/clients/:id/"+action, c.guarded(domain.MayManageClients, act))
 	}
 }
 

@@ -80,6 +80,18 @@ const root = "/console"
 // policy is what pages may load: what is served here, and nothing inline.
 const policy = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'%s; frame-ancestors 'none'"
 
+// NewApp returns an app for a process that serves the console alone.
+func NewApp(around fiber.Handler) *fiber.App {
+	app := fiber.New(fiber.Config{
+		Immutable: true, UnescapePath: true, CaseSensitive: true, DisableStartupMessage: true, // strings of a request are reused memory unless they are copied
+		BodyLimit: 1 << 20, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ReadBufferSize: 16 << 10, // no WriteTimeout: it would cut what is live
+	})
+	app.Server().CloseOnShutdown = true // an idle connection would hold up the shutdown
+	app.Use(around)
+	app.Get("/", func(c *fiber.Ctx) error { return c.Redirect(root + "/") })
+	return app
+}
+
 // Mount serves the console on the app.
 func Mount(app *fiber.App, cfg Config, use UseCases) error {
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())

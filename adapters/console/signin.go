@@ -12,6 +12,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"cms.gov/ab2d/application/staff"
 	"cms.gov/ab2d/domain"
 	web "cms.gov/ab2d/web/console"
 )
@@ -21,15 +22,15 @@ type SignIn interface {
 	// Origin is where its pages are, as https://idp.example.com.
 	Origin() string
 	// Begin returns the address at which somebody signs in, and what Finish has
-	// to be given again.
-	Begin() (address string, notes map[string]string, err error)
+	// to be given again. With fresh the provider asks them anew, even if
+	// they are signed in there.
+	Begin(ctx context.Context, fresh bool) (address string, notes map[string]string, err error)
 	// Finish returns the person whom the provider sent back with these
-	// parameters, and its name for its own session. Somebody without a role comes
-	// without one.
-	Finish(ctx context.Context, query url.Values, notes map[string]string) (who domain.Staff, session string, err error)
-	// Leave is where somebody is sent to end the provider's session too; empty
-	// for nowhere.
-	Leave() string
+	// parameters. Somebody without a role comes without one.
+	Finish(ctx context.Context, query url.Values, notes map[string]string) (domain.Arrival, error)
+	// Leave is where somebody is sent to end the provider's session too, with the
+	// token that they arrived with; empty for nowhere.
+	Leave(ctx context.Context, token string) string
 	// Left verifies a logout token and returns the person and the provider's
 	// session that it is about; either may be empty.
 	Left(ctx context.Context, token string) (person, session string, err error)
@@ -85,6 +86,7 @@ func (c *console) signIn(g fiber.Router) {
 	g.Get("/login/as", c.pick)
 	g.Post("/login/as", c.picked)
 	g.Get("/callback", c.callback)
+	g.Get("/left", func(f *fiber.Ctx) error { return f.Redirect(root+"/login?why=left", fiber.StatusSeeOther) })
 	g.Post("/backchannel", c.backchannel)
 	g.Post("/logout", c.signedIn(c.logout))
 	g.Get("/session", c.signedIn(func(a *ask) error { return a.JSON(fiber.Map{"ends": web.UTC(a.session.EndsAt)}) }))
@@ -95,7 +97,7 @@ func (c *console) signIn(g fiber.Router) {
 func backTo(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(path.Clean(u.Path)+"/", root+"/") || strings.Contains(address, "\\") ||
-		strings.HasPrefix(u.Path, root+"/log") || strings.HasPrefix(u.Path, root+"/callback") {
+		strings.HasPrefix(u.Path, root+"/log") || strings.HasPrefix(u.Path, root+"/left") || strings.HasPrefix(u.Path, root+"/callback") {
 		return root + "/"
 	}
 	return u.RequestURI()
@@ -111,13 +113,7 @@ func (c *console) askToSignIn(f *fiber.Ctx, s domain.Session, why error) error {
 	if s.SignedIn() {
 		to.Set("why", "over")
 		if f.Method() == fiber.MethodPost && same(f.FormValue("token"), s.FormToken) {
-			held := url.Values{}
-			f.Request().PostArgs().VisitAll(func(key, value []byte) {
-				if k := string(key); k != "token" {
-					held.Add(k, string(value))
-				}
-			})
-			if _, err := c.Staff.Note(f.UserContext(), s, map[string]string{"held": held.Encode(), "held at": f.Path()}); err != nil {
+			if _, err := c.Staff.Note(f.UserContext(), s, map[string]string{"held": typed(f).Encode(), "held at": f.Path()}); err != nil {
 				return c.failed(f, nil, err)
 			}
 		}
@@ -152,7 +148,7 @@ func (c *console) agreed(f *fiber.Ctx) error {
 	}
 	to := root + "/login/as"
 	if c.Provider != nil {
-		address, more, err := c.Provider.Begin()
+		address, more, err := c.Provider.Begin(f.UserContext(), false)
 		if err != nil {
 			return err
 		}
@@ -224,18 +220,19 @@ func (c *console) picked(f *fiber.Ctx) error {
 	if i < 0 || !same(f.FormValue("token"), s.FormToken) {
 		return domain.Errorf(domain.Forbidden, "The form is not of this session.").WithNext("Begin again.")
 	}
-	return c.enter(f, s, Sample[i], "")
+	return c.enter(f, s, domain.Arrival{Who: Sample[i]})
 }
 
 // enter signs the person in and sends them to where they wanted to be.
-func (c *console) enter(f *fiber.Ctx, s domain.Session, who domain.Staff, provider string) error {
+func (c *console) enter(f *fiber.Ctx, s domain.Session, arrived domain.Arrival) error {
+	who := &arrived.Who
 	who.From, who.Request = c.Address(f).String(), string(f.Response().Header.Peek(fiber.HeaderXRequestID))
 	back := backTo(s.Notes["back"])
 	if s.Notes["held"] != "" && s.Notes["held of"] != who.ID {
 		delete(s.Notes, "held") // somebody else's form
 	}
 	s.Notes = map[string]string{"held": s.Notes["held"], "held at": s.Notes["held at"]}
-	key, _, err := c.Staff.SignIn(f.UserContext(), s, who, provider)
+	key, _, err := c.Staff.SignIn(f.UserContext(), s, arrived)
 	if err != nil {
 		return err
 	}
@@ -247,7 +244,7 @@ func (c *console) callback(f *fiber.Ctx) error {
 	if c.Provider == nil {
 		return noProvider()
 	}
-	s, err := c.arriving(f)
+	s, err := c.Staff.Resume(f.UserContext(), f.Cookies(c.cookieName()), true)
 	if err != nil {
 		return f.Redirect(root+"/login", fiber.StatusSeeOther)
 	}
@@ -255,15 +252,75 @@ func (c *console) callback(f *fiber.Ctx) error {
 	if err != nil {
 		return domain.Errorf(domain.Invalid, "The identity provider's answer cannot be read.")
 	}
-	who, provider, err := c.Provider.Finish(f.UserContext(), query, s.Notes)
+	arrived, err := c.Provider.Finish(f.UserContext(), query, s.Notes)
 	if err != nil {
 		return err
 	}
-	if len(who.Roles) == 0 {
-		return domain.Errorf(domain.Forbidden, "%s has no role in the console yet.", who.Name).
+	if s.SignedIn() {
+		return c.proved(f, s, arrived)
+	}
+	if len(arrived.Who.Roles) == 0 {
+		return domain.Errorf(domain.Forbidden, "%s has no role in the console yet.", arrived.Who.Name).
 			WithNext("Ask whoever keeps access for one of the groups that go with a role: " + strings.Join(roleNames(), ", ") + ".")
 	}
-	return c.enter(f, s, who, provider)
+	return c.enter(f, s, arrived)
+}
+
+// proved goes on with what somebody who is signed in had to prove themselves for.
+func (c *console) proved(f *fiber.Ctx, s domain.Session, arrived domain.Arrival) error {
+	back := backTo(s.Notes["prove for"])
+	notes := map[string]string{"prove for": ""}
+	for name := range s.Notes {
+		if strings.HasPrefix(name, "oidc ") {
+			notes[name] = "" // an answer counts once
+		}
+	}
+	who := s.Staff
+	who.From, who.Request = c.Address(f).String(), string(f.Response().Header.Peek(fiber.HeaderXRequestID))
+	s, err := c.Staff.Prove(f.UserContext(), s, who, arrived)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Staff.Note(f.UserContext(), s, notes); err != nil {
+		return err
+	}
+	return f.Redirect(back, fiber.StatusSeeOther)
+}
+
+// fresh lets a handler see only requests of people who proved a moment ago who
+// they are; others are sent to do so, and what their form held is kept. Sample
+// accounts have nothing to prove.
+func (c *console) fresh(h func(*ask) error) func(*ask) error {
+	return func(a *ask) error {
+		if a.Provider == nil || a.Staff.Fresh(a.session) {
+			return h(a)
+		}
+		address, notes, err := a.Provider.Begin(a.ctx(), true)
+		if err != nil {
+			return err
+		}
+		notes["prove for"] = a.OriginalURL()
+		if a.Method() == fiber.MethodPost {
+			notes["held"], notes["held at"] = a.typed().Encode(), a.Path()
+		}
+		if _, err := a.Staff.Note(a.ctx(), a.session, notes); err != nil {
+			return err
+		}
+		return a.Redirect(address, fiber.StatusSeeOther)
+	}
+}
+
+// typed is what the form held, without what proves that it is ours.
+func (a *ask) typed() url.Values { return typed(a.Ctx) }
+
+func typed(f *fiber.Ctx) url.Values {
+	held := url.Values{}
+	f.Request().PostArgs().VisitAll(func(key, value []byte) {
+		if k := string(key); k != "token" {
+			held.Add(k, string(value))
+		}
+	})
+	return held
 }
 
 func roleNames() []string {
@@ -281,7 +338,9 @@ func (c *console) backchannel(f *fiber.Ctx) error {
 		return noProvider()
 	}
 	person, session, err := c.Provider.Left(f.UserContext(), f.FormValue("logout_token"))
-	if err != nil {
+	if domain.CodeOf(err) == domain.Unavailable {
+		return err
+	} else if err != nil {
 		return f.SendStatus(fiber.StatusBadRequest)
 	}
 	return c.Staff.EndAll(f.UserContext(), session, person)
@@ -293,8 +352,10 @@ func (c *console) logout(a *ask) error {
 	}
 	a.setCookie(a.Ctx, "")
 	to := root + "/login?why=left"
-	if a.Provider != nil && a.Provider.Leave() != "" && a.session.Provider != "" {
-		to = a.Provider.Leave()
+	if a.Provider != nil {
+		if there := a.Provider.Leave(a.ctx(), a.session.Notes[staff.TokenNote]); there != "" {
+			to = there
+		}
 	}
 	return a.Redirect(to, fiber.StatusSeeOther)
 }

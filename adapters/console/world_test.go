@@ -48,7 +48,12 @@ func newWorld(t *testing.T, change ...func(*console.Config)) *world {
 	changes := &attestation.UseCase{Store: s.Store, Clock: s.Clock}
 	w.oversee = &oversight.UseCase{Store: s.Store, Coverage: s.Store, Audit: s.Store, Files: s.Files, Packing: memory.Packing{}, Clock: s.Clock, Export: s.Export,
 		Sweep: s.Retention, Attestation: changes}
-	cfg := console.Config{Sandbox: true, Version: "test", PublicURL: "http://127.0.0.1", Over: t.Context().Done(),
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.base = "http://" + l.Addr().String()
+	cfg := console.Config{Sandbox: true, Version: "test", PublicURL: w.base, Over: t.Context().Done(),
 		Settings: []console.Setting{{Name: "listen", Value: "127.0.0.1:8080", From: "default", Means: "address of the HTTP server"}},
 		Checks: func(context.Context) []console.Check {
 			return []console.Check{{Name: "database"}, {Name: "claims source", Err: errors.New("it does not answer")}}
@@ -63,10 +68,6 @@ func newWorld(t *testing.T, change ...func(*console.Config)) *world {
 		Clients: &clients.UseCase{Store: s.Store, Clock: s.Clock, KeySets: jwks.Checker{}, SecretKey: domain.SecretKey("key")}}); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	served := make(chan error, 1)
 	go func() { served <- app.Listener(l) }()
 	t.Cleanup(func() {
@@ -74,7 +75,6 @@ func newWorld(t *testing.T, change ...func(*console.Config)) *world {
 			t.Error(err)
 		}
 	})
-	w.base = "http://" + l.Addr().String()
 	return w
 }
 

@@ -54,18 +54,21 @@ func (u *UseCase) put(ctx context.Context, s domain.Session) error {
 }
 
 // SignIn turns a session whose holder acknowledged the notice into one of the
-// person, under a new key: who held the old one before gains nothing. provider
-// is what the identity provider calls its own session. Sessions that are over
-// are forgotten on the way. It fails with unauthenticated when the notice was
-// not acknowledged.
-func (u *UseCase) SignIn(ctx context.Context, before domain.Session, who domain.Staff, provider string) (key string, s domain.Session, err error) {
-	now := u.Clock.Now()
+// person, under a new key: who held the old one before gains nothing. Sessions
+// that are over are forgotten on the way. It fails with unauthenticated when the
+// notice was not acknowledged.
+func (u *UseCase) SignIn(ctx context.Context, before domain.Session, a domain.Arrival) (key string, s domain.Session, err error) {
+	now, who := u.Clock.Now(), a.Who
 	if before.AgreedAt.IsZero() || before.SignedIn() || !now.Before(before.EndsAt) {
 		return "", s, domain.Errorf(domain.Unauthenticated, "The notice was not acknowledged.").WithNext("Begin again with the notice.")
 	}
 	key = domain.NewKey()
 	s = domain.Session{ID: domain.SessionID(key), Staff: who, FormToken: domain.NewKey(), CreatedAt: now, SeenAt: now, EndsAt: now.Add(u.Limits.Life),
-		AgreedAt: before.AgreedAt, Provider: provider, Notes: before.Notes}
+		AgreedAt: before.AgreedAt, Provider: a.Session, Notes: before.Notes}
+	s.Proved(a.ProvedAt)
+	if a.Token != "" {
+		s.Notes[TokenNote] = a.Token
+	}
 	err = u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
 		if _, err := tx.Sessions.Remove(ctx, ports.SessionMatch{ID: before.ID}); err != nil {
 			return err
@@ -79,6 +82,36 @@ func (u *UseCase) SignIn(ctx context.Context, before domain.Session, who domain.
 		return tx.Audit.Record(ctx, who.Told(now, "console.sign_in", who.ID, "done"))
 	})
 	return key, s, err
+}
+
+// TokenNote is the note of what tells the identity provider of whom a sign-out is.
+const TokenNote = "provider token"
+
+// FreshFor is how long somebody who proved who they are may be shown a secret.
+const FreshFor = 5 * time.Minute
+
+// Fresh reports whether the person proved who they are a moment ago.
+func (u *UseCase) Fresh(s domain.Session) bool { return s.ProvedWithin(FreshFor, u.Clock.Now()) }
+
+// Prove notes that somebody who is signed in has proved anew who they are. It
+// fails with forbidden when it was somebody else, and tells that too.
+func (u *UseCase) Prove(ctx context.Context, s domain.Session, who domain.Staff, a domain.Arrival) (domain.Session, error) {
+	outcome := "done"
+	if a.Who.ID != s.Staff.ID {
+		outcome = string(domain.Forbidden)
+	} else {
+		s.Proved(a.ProvedAt)
+	}
+	err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		if err := tx.Sessions.Put(ctx, s); err != nil {
+			return err
+		}
+		return tx.Audit.Record(ctx, who.Told(u.Clock.Now(), "console.prove", who.ID, outcome))
+	})
+	if err == nil && outcome != "done" {
+		err = domain.Errorf(domain.Forbidden, "The identity provider says that you are somebody else than who is signed in here.").WithNext("Sign out, and sign in as the one you are.")
+	}
+	return s, err
 }
 
 // Resume returns the session that a key opens. It fails with unauthenticated,

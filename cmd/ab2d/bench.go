@@ -153,12 +153,15 @@ func startServer(ctx context.Context, program, dir string, settings ...string) (
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		_, address, answers := strings.Cut(lines.Text(), "FHIR R4")
+		if _, console, alone := strings.Cut(lines.Text(), "Console alone"); alone {
+			address, answers = console, true
+		}
 		if answers || strings.Contains(lines.Text(), "is ready as") {
 			go func() {
 				for lines.Scan() { // the rest is for people, but the pipe must not fill
 				}
 			}()
-			return server, strings.TrimSuffix(strings.TrimSpace(address), "/api/v2/fhir"), nil
+			return server, strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(address), "/api/v2/fhir"), "/console/"), nil
 		}
 	}
 	return nil, "", errors.Join(errors.New("the server ended before it answered"), server.Wait())

@@ -47,6 +47,10 @@ func banner(w io.Writer, c *config.Config, listening string) {
 		fmt.Fprintf(w, "AB2D %s is ready on %s\n", ab2d.Version(), listening)
 		return
 	}
+	if !c.HasRole(config.API) {
+		fmt.Fprintf(w, "AB2D sandbox %s is ready. Everything in it is made up. Stop it with Ctrl-C.\n\n  Console alone  %s/console/\n\n", ab2d.Version(), base)
+		return
+	}
 	s := sandboxauth.Guide[0]
 	page := ""
 	if c.HasRole(config.Console) {
