@@ -86,6 +86,8 @@ type StoredFile struct {
 	Plain  Content // the NDJSON
 	Stored Content // the stored form, gzip
 	Index  []byte  // where the stored form can be entered, for ranges of the plain form
+
+	Continues bool `json:",omitempty"` // what it has of its last patient goes on in the file after it, where files are by patient
 }
 
 // Content is the size and digest of some bytes.

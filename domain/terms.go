@@ -18,6 +18,9 @@ type Terms struct {
 	Patients       []PatientID    `json:"patients,omitempty"`       // the enrollees whom the export is restricted to, in the byte order of their ids, each once; none for all
 	Filters        Filters        `json:"filters,omitempty"`        // searches of which a claim must meet one; none for all claims
 	Elements       Elements       `json:"elements,omitempty"`       // the root elements that resources are narrowed to; none for all that may leave
+	ByPatient      bool           `json:"byPatient,omitempty"`      // files have one patient's resources after another's, each behind a header
+	MinFileBytes   int64          `json:"minFileBytes,omitempty"`   // of its files, in plain bytes, as far as there is that much; 0 for any
+	MaxFileBytes   int64          `json:"maxFileBytes,omitempty"`   // 0 for as many as the site has
 	Ignored        []Ignored      `json:"ignored,omitempty"`        // what was asked for and is not done, for the sponsor to be told
 }
 
@@ -49,7 +52,25 @@ func (t Terms) Complete() bool {
 
 // Shapes reports whether the terms bear on what of a claim leaves, or on the files
 // that it leaves in.
-func (t Terms) Shapes() bool { return len(t.Filters) > 0 || len(t.Elements) > 0 }
+func (t Terms) Shapes() bool {
+	return len(t.Filters) > 0 || len(t.Elements) > 0 || t.ByPatient || t.MinFileBytes > 0 || t.MaxFileBytes > 0
+}
+
+// FileBytes returns after how many plain bytes a file is closed, where a site
+// closes them after so many.
+func (t Terms) FileBytes(site int64) int64 {
+	if n := max(site, t.MinFileBytes); t.MaxFileBytes == 0 || n < t.MaxFileBytes {
+		return n
+	}
+	return t.MaxFileBytes
+}
+
+// The bounds of what can be asked for of the size of files: a file holds at least
+// one claim, and one that breaks off should not cost an hour.
+const (
+	LeastMaxFileBytes = 1 << 20
+	MostMinFileBytes  = 1 << 30
+)
 
 // Elements are names of root elements by resource type, each once and in order. A
 // resource of a type that is here has those of them that may leave, and what it

@@ -13375,6 +13375,7 @@ type OutputFileMutation struct {
 	addstored_bytes *int64
 	stored_sha256   *string
 	index           *[]byte
+	continues       *bool
 	clearedFields   map[string]struct{}
 	job             *domain.JobID
 	clearedjob      bool
@@ -13956,6 +13957,55 @@ func (m *OutputFileMutation) ResetIndex() {
 	delete(m.clearedFields, outputfile.FieldIndex)
 }
 
+// SetContinues sets the "continues" field.
+func (m *OutputFileMutation) SetContinues(b bool) {
+	m.continues = &b
+}
+
+// Continues returns the value of the "continues" field in the mutation.
+func (m *OutputFileMutation) Continues() (r bool, exists bool) {
+	v := m.continues
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContinues returns the old "continues" field's value of the OutputFile entity.
+// If the OutputFile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OutputFileMutation) OldContinues(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContinues is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContinues requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContinues: %w", err)
+	}
+	return oldValue.Continues, nil
+}
+
+// ClearContinues clears the value of the "continues" field.
+func (m *OutputFileMutation) ClearContinues() {
+	m.continues = nil
+	m.clearedFields[outputfile.FieldContinues] = struct{}{}
+}
+
+// ContinuesCleared returns if the "continues" field was cleared in this mutation.
+func (m *OutputFileMutation) ContinuesCleared() bool {
+	_, ok := m.clearedFields[outputfile.FieldContinues]
+	return ok
+}
+
+// ResetContinues resets all changes to the "continues" field.
+func (m *OutputFileMutation) ResetContinues() {
+	m.continues = nil
+	delete(m.clearedFields, outputfile.FieldContinues)
+}
+
 // ClearJob clears the "job" edge to the ExportJob entity.
 func (m *OutputFileMutation) ClearJob() {
 	m.clearedjob = true
@@ -14017,7 +14067,7 @@ func (m *OutputFileMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OutputFileMutation) Fields() []string {
-	fields := make([]string, 0, 11)
+	fields := make([]string, 0, 12)
 	if m.job != nil {
 		fields = append(fields, outputfile.FieldJobID)
 	}
@@ -14051,6 +14101,9 @@ func (m *OutputFileMutation) Fields() []string {
 	if m.index != nil {
 		fields = append(fields, outputfile.FieldIndex)
 	}
+	if m.continues != nil {
+		fields = append(fields, outputfile.FieldContinues)
+	}
 	return fields
 }
 
@@ -14081,6 +14134,8 @@ func (m *OutputFileMutation) Field(name string) (ent.Value, bool) {
 		return m.StoredSha256()
 	case outputfile.FieldIndex:
 		return m.Index()
+	case outputfile.FieldContinues:
+		return m.Continues()
 	}
 	return nil, false
 }
@@ -14112,6 +14167,8 @@ func (m *OutputFileMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldStoredSha256(ctx)
 	case outputfile.FieldIndex:
 		return m.OldIndex(ctx)
+	case outputfile.FieldContinues:
+		return m.OldContinues(ctx)
 	}
 	return nil, fmt.Errorf("unknown OutputFile field %s", name)
 }
@@ -14198,6 +14255,13 @@ func (m *OutputFileMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetIndex(v)
 		return nil
+	case outputfile.FieldContinues:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContinues(v)
+		return nil
 	}
 	return fmt.Errorf("unknown OutputFile field %s", name)
 }
@@ -14270,6 +14334,9 @@ func (m *OutputFileMutation) ClearedFields() []string {
 	if m.FieldCleared(outputfile.FieldIndex) {
 		fields = append(fields, outputfile.FieldIndex)
 	}
+	if m.FieldCleared(outputfile.FieldContinues) {
+		fields = append(fields, outputfile.FieldContinues)
+	}
 	return fields
 }
 
@@ -14286,6 +14353,9 @@ func (m *OutputFileMutation) ClearField(name string) error {
 	switch name {
 	case outputfile.FieldIndex:
 		m.ClearIndex()
+		return nil
+	case outputfile.FieldContinues:
+		m.ClearContinues()
 		return nil
 	}
 	return fmt.Errorf("unknown OutputFile nullable field %s", name)
@@ -14327,6 +14397,9 @@ func (m *OutputFileMutation) ResetField(name string) error {
 		return nil
 	case outputfile.FieldIndex:
 		m.ResetIndex()
+		return nil
+	case outputfile.FieldContinues:
+		m.ResetContinues()
 		return nil
 	}
 	return fmt.Errorf("unknown OutputFile field %s", name)

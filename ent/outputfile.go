@@ -40,6 +40,8 @@ type OutputFile struct {
 	StoredSha256 string `json:"stored_sha256,omitempty"`
 	// Index holds the value of the "index" field.
 	Index []byte `json:"index,omitempty"`
+	// Continues holds the value of the "continues" field.
+	Continues bool `json:"continues,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the OutputFileQuery when eager-loading is set.
 	Edges        OutputFileEdges `json:"edges"`
@@ -73,6 +75,8 @@ func (*OutputFile) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case outputfile.FieldIndex:
 			values[i] = new([]byte)
+		case outputfile.FieldContinues:
+			values[i] = new(sql.NullBool)
 		case outputfile.FieldID, outputfile.FieldLines, outputfile.FieldPlainBytes, outputfile.FieldStoredBytes:
 			values[i] = new(sql.NullInt64)
 		case outputfile.FieldJobID, outputfile.FieldName, outputfile.FieldContract, outputfile.FieldKind, outputfile.FieldKey, outputfile.FieldPlainSha256, outputfile.FieldStoredSha256:
@@ -164,6 +168,12 @@ func (_m *OutputFile) assignValues(columns []string, values []any) error {
 			} else if value != nil {
 				_m.Index = *value
 			}
+		case outputfile.FieldContinues:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field continues", values[i])
+			} else if value.Valid {
+				_m.Continues = value.Bool
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -237,6 +247,9 @@ func (_m *OutputFile) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("index=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Index))
+	builder.WriteString(", ")
+	builder.WriteString("continues=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Continues))
 	builder.WriteByte(')')
 	return builder.String()
 }

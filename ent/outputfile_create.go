@@ -89,6 +89,20 @@ func (_c *OutputFileCreate) SetIndex(v []byte) *OutputFileCreate {
 	return _c
 }
 
+// SetContinues sets the "continues" field.
+func (_c *OutputFileCreate) SetContinues(v bool) *OutputFileCreate {
+	_c.mutation.SetContinues(v)
+	return _c
+}
+
+// SetNillableContinues sets the "continues" field if the given value is not nil.
+func (_c *OutputFileCreate) SetNillableContinues(v *bool) *OutputFileCreate {
+	if v != nil {
+		_c.SetContinues(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *OutputFileCreate) SetID(v int64) *OutputFileCreate {
 	_c.mutation.SetID(v)
@@ -245,6 +259,10 @@ func (_c *OutputFileCreate) createSpec() (*OutputFile, *sqlgraph.CreateSpec) {
 		_spec.SetField(outputfile.FieldIndex, field.TypeBytes, value)
 		_node.Index = value
 	}
+	if value, ok := _c.mutation.Continues(); ok {
+		_spec.SetField(outputfile.FieldContinues, field.TypeBool, value)
+		_node.Continues = value
+	}
 	if nodes := _c.mutation.JobIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -363,6 +381,9 @@ func (u *OutputFileUpsertOne) UpdateNewValues() *OutputFileUpsertOne {
 		}
 		if _, exists := u.create.mutation.Index(); exists {
 			s.SetIgnore(outputfile.FieldIndex)
+		}
+		if _, exists := u.create.mutation.Continues(); exists {
+			s.SetIgnore(outputfile.FieldContinues)
 		}
 	}))
 	return u
@@ -608,6 +629,9 @@ func (u *OutputFileUpsertBulk) UpdateNewValues() *OutputFileUpsertBulk {
 			}
 			if _, exists := b.mutation.Index(); exists {
 				s.SetIgnore(outputfile.FieldIndex)
+			}
+			if _, exists := b.mutation.Continues(); exists {
+				s.SetIgnore(outputfile.FieldContinues)
 			}
 		}
 	}))

@@ -89,6 +89,9 @@ func (_u *OutputFileUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if _u.mutation.IndexCleared() {
 		_spec.ClearField(outputfile.FieldIndex, field.TypeBytes)
 	}
+	if _u.mutation.ContinuesCleared() {
+		_spec.ClearField(outputfile.FieldContinues, field.TypeBool)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -201,6 +204,9 @@ func (_u *OutputFileUpdateOne) sqlSave(ctx context.Context) (_node *OutputFile, 
 	}
 	if _u.mutation.IndexCleared() {
 		_spec.ClearField(outputfile.FieldIndex, field.TypeBytes)
+	}
+	if _u.mutation.ContinuesCleared() {
+		_spec.ClearField(outputfile.FieldContinues, field.TypeBool)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &OutputFile{config: _u.config}

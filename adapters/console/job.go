@@ -266,9 +266,17 @@ func parts(job oversight.Job) (all []web.Part) {
 	return all
 }
 
+// kindOf says what the lines of a file are.
+func kindOf(job oversight.Job, f domain.OutputFile) string {
+	if job.Terms.ByPatient && f.Kind == domain.DataFile {
+		return "By Patient"
+	}
+	return f.ResourceType()
+}
+
 func files(job oversight.Job) (all []web.File) {
 	for _, f := range job.Files {
-		file := web.File{Name: f.Name, Kind: f.ResourceType(), Contract: string(f.Contract), Lines: web.Count(f.Lines), Plain: web.Bytes(f.Plain.Bytes), Stored: web.Bytes(f.Stored.Bytes),
+		file := web.File{Name: f.Name, Kind: kindOf(job, f.OutputFile), Contract: string(f.Contract), Lines: web.Count(f.Lines), Plain: web.Bytes(f.Plain.Bytes), Stored: web.Bytes(f.Stored.Bytes),
 			SHA256: f.Plain.SHA256, Fetched: web.Badge{Text: "Not fetched"}, FetchedAt: f.FetchedAt}
 		switch {
 		case f.Fetches > 0:

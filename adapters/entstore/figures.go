@@ -118,7 +118,7 @@ const newest = 500
 // lastOf is when the latest complete export of some contracts ended. As an
 // aggregate it goes by the contract's own jobs, and by no others.
 const lastOf = `SELECT c.contract, MAX(j.completed_at) FROM job_contracts c JOIN export_jobs j ON j.id = c.job_id
-WHERE c.contract IN (%s) AND j.state IN ('successful', 'successful` + withTerms + `', 'expired', 'expired` + withTerms + `') GROUP BY c.contract`
+WHERE c.contract IN (%s) AND j.state IN ('successful', 'successful` + withTerms + `', 'successful` + narrowed + `', 'expired', 'expired` + withTerms + `', 'expired` + narrowed + `') GROUP BY c.contract`
 
 func (s figures) LastExports(ctx context.Context) (map[domain.ContractNumber]time.Time, error) {
 	rows, err := s.ExportJob.Query().Where(exportjob.CompletedAtNotNil()).Order(ent.Desc(exportjob.FieldCompletedAt)).Limit(newest).

@@ -159,6 +159,8 @@ func outputFileFromRow(r *ent.OutputFile) domain.OutputFile {
 			Plain:  domain.Content{Bytes: r.PlainBytes, SHA256: r.PlainSha256},
 			Stored: domain.Content{Bytes: r.StoredBytes, SHA256: r.StoredSha256},
 			Index:  r.Index,
+
+			Continues: r.Continues,
 		},
 	}
 }
@@ -166,7 +168,7 @@ func outputFileFromRow(r *ent.OutputFile) domain.OutputFile {
 func outputFileToRow(c *ent.OutputFileCreate, f domain.OutputFile) {
 	c.SetJobID(f.Job).SetName(f.Name).SetContract(f.Contract).SetKind(f.Kind).SetKey(f.Key).SetLines(f.Lines).
 		SetPlainBytes(f.Plain.Bytes).SetPlainSha256(f.Plain.SHA256).
-		SetStoredBytes(f.Stored.Bytes).SetStoredSha256(f.Stored.SHA256)
+		SetStoredBytes(f.Stored.Bytes).SetStoredSha256(f.Stored.SHA256).SetContinues(f.Continues)
 	if f.Index != nil {
 		c.SetIndex(f.Index)
 	}

@@ -31,6 +31,7 @@ type manifest struct {
 	TransactionTime     string         `json:"transactionTime"`
 	Request             string         `json:"request"`
 	RequiresAccessToken bool           `json:"requiresAccessToken"`
+	OutputOrganizedBy   string         `json:"outputOrganizedBy,omitempty"`
 	Output              []item         `json:"output"`
 	Deleted             []item         `json:"deleted"`
 	Error               []item         `json:"error"`
@@ -55,10 +56,11 @@ type partial struct {
 const partialNote = "This is one page of several. Until the status of the export is 200 it may still fail or be cancelled, and then its files are withdrawn: keep what you fetch apart until then."
 
 type item struct {
-	Type      string      `json:"type"`
-	URL       string      `json:"url"`
-	Count     int         `json:"count"`
-	Extension []extension `json:"extension"`
+	Type            string      `json:"type,omitempty"` // left out of files that are organized otherwise
+	URL             string      `json:"url"`
+	ContinuesInFile string      `json:"continuesInFile,omitempty"`
+	Count           int         `json:"count"`
+	Extension       []extension `json:"extension"`
 }
 
 type extension struct {
@@ -157,6 +159,15 @@ func (a *api) termsToParameters(t domain.Terms, add func(name, kind string, valu
 	for _, one := range did.Elements {
 		add("_elements", "valueString", one)
 	}
+	if t.ByPatient {
+		add("organizeOutputBy", "valueString", string(domain.Patient))
+	}
+	if t.MinFileBytes > 0 {
+		add("_minimumFileSize", "valuePositiveInt", t.MinFileBytes)
+	}
+	if t.MaxFileBytes > 0 {
+		add("_maximumFileSize", "valuePositiveInt", t.MaxFileBytes)
+	}
 }
 
 type skipped struct {
@@ -186,6 +197,13 @@ func (a *api) manifestToJSON(ctx context.Context, m domain.Manifest) (manifest, 
 	if err != nil {
 		return manifest{}, err
 	}
+	organizedBy := ""
+	if m.Terms.ByPatient {
+		organizedBy = string(domain.Patient)
+		for i := range output {
+			output[i].Type = ""
+		}
+	}
 	faults, err := a.itemsToJSON(ctx, m.Version, m.Errors)
 	all := map[string]any{ExtensionWindow: w}
 	if m.Page == 0 || m.Whole {
@@ -209,7 +227,7 @@ func (a *api) manifestToJSON(ctx context.Context, m domain.Manifest) (manifest, 
 		all[ExtensionApplied] = did
 	}
 	return manifest{
-		TransactionTime: instant(m.TransactionTime), Request: m.Request, RequiresAccessToken: a.Links == nil,
+		TransactionTime: instant(m.TransactionTime), Request: m.Request, RequiresAccessToken: a.Links == nil, OutputOrganizedBy: organizedBy,
 		Output: output, Deleted: []item{}, Error: faults,
 		Extension: all, Link: links,
 	}, err
@@ -225,7 +243,10 @@ func (a *api) itemsToJSON(ctx context.Context, v domain.FHIRVersion, files []dom
 				return nil, err
 			}
 		}
-		items = append(items, item{f.ResourceType(), address, f.Lines, []extension{
+		if n := len(items); n > 0 && files[n-1].Continues {
+			items[n-1].ContinuesInFile = address
+		}
+		items = append(items, item{Type: f.ResourceType(), URL: address, Count: f.Lines, Extension: []extension{
 			{URL: ExtensionChecksum, ValueString: "sha256:" + f.Plain.SHA256},
 			{URL: ExtensionFileLength, ValueDecimal: f.Plain.Bytes},
 			{URL: ExtensionGzipChecksum, ValueString: "sha256:" + f.Stored.SHA256},

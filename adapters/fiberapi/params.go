@@ -2,9 +2,11 @@ package fiberapi
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,6 +47,13 @@ var parameters = []parameter{
 
 	{name: "_typeFilter", read: readTypeFilter},
 	{name: "_elements", read: readElements},
+	{name: "organizeOutputBy", read: readOrganize},
+	{name: "_minimumFileSize", read: func(a *asked, name string, values []string) error {
+		return readBytes(name, values, 1, domain.MostMinFileBytes, &a.terms.MinFileBytes)
+	}},
+	{name: "_maximumFileSize", read: func(a *asked, name string, values []string) error {
+		return readBytes(name, values, domain.LeastMaxFileBytes, math.MaxInt64, &a.terms.MaxFileBytes)
+	}},
 	{name: "allowPartialManifests", read: func(a *asked, name string, values []string) error { return readBool(name, values, &a.partials) }},
 
 	// Ours: go on from the last export that was fetched whole.
@@ -57,7 +66,9 @@ var parameters = []parameter{
 // refused are parameters of the standard that are not understood, beside all
 // that begin with an underscore. To ignore one would deliver what was not
 // asked for.
-var refused = []string{"organizeOutputBy", "includeAssociatedData"}
+var refused = []string{associated}
+
+const associated = "includeAssociatedData"
 
 // conditions are those of a _typeFilter. Where its & was not escaped they come as
 // parameters, and to pass them over would deliver what was not asked for.
@@ -108,6 +119,11 @@ func (a *asked) fit() (faults []*domain.Error) {
 		a.terms.Filters = nil
 		faults = append(faults, invalid("The _typeFilter is of ExplanationOfBenefit, and _type does not ask for it.").
 			WithNext("Leave _typeFilter out, or add ExplanationOfBenefit to _type."))
+	}
+	if t := &a.terms; t.MaxFileBytes > 0 && t.MinFileBytes > t.MaxFileBytes {
+		faults = append(faults, invalid("_minimumFileSize is %d and _maximumFileSize is %d, which is less.", t.MinFileBytes, t.MaxFileBytes).
+			WithNext("Leave _minimumFileSize out, or give less of it."))
+		t.MinFileBytes = 0
 	}
 	return append(faults, a.fitElements()...)
 }
@@ -189,6 +205,10 @@ func unknownParameter(name string) error {
 	if known, value, ok := strings.Cut(name, "="); ok {
 		return domain.Errorf(domain.NotFound, "The query has a parameter that is called %s, since its = was written as %%3D.", quoted(name)).
 			WithNext(fmt.Sprintf("Write %s=%s, with the = as it is.", clip(known), url.QueryEscape(clip(value))))
+	}
+	if name == associated {
+		return domain.Errorf(domain.NotFound, "This server exports no Provenance or other data that is associated with claims, so that %s is not supported.", name).
+			WithNext("Leave it out. What there is comes without it.")
 	}
 	if slices.Contains(conditions, name) {
 		return invalid("The parameter %s is not supported; it is a condition of a _typeFilter.", quoted(name)).
@@ -272,6 +292,36 @@ func readBool(name string, values []string, into *bool) error {
 	if *into = v == "true"; !*into && v != "false" {
 		return invalid("The value of %s is neither true nor false: %s.", name, quoted(v)).WithNext("Write " + name + "=true, or leave it out.")
 	}
+	return nil
+}
+
+func readOrganize(a *asked, name string, values []string) error {
+	v, err := single(name, values)
+	if err != nil {
+		return err
+	}
+	if v != string(domain.Patient) {
+		return invalid("The output cannot be organized by %s.", quoted(v)).WithNext("Write organizeOutputBy=Patient, or leave it out for files of one resource type each.")
+	}
+	a.terms.ByPatient = true
+	return nil
+}
+
+// readBytes reads the size of a file.
+func readBytes(name string, values []string, least, most int64, into *int64) error {
+	v, err := single(name, values)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || n < 1 {
+		return invalid("The value of %s is not a number of bytes: %s.", name, quoted(v)).WithNext("Write a whole number, as " + name + "=100000000, or leave it out.")
+	}
+	if n < least || n > most {
+		return invalid("The value of %s is %d, which this server cannot keep to.", name, n).
+			WithNext(fmt.Sprintf("Of bytes that are not compressed, _minimumFileSize can be up to %d, and _maximumFileSize from %d.", domain.MostMinFileBytes, domain.LeastMaxFileBytes))
+	}
+	*into = n
 	return nil
 }
 

@@ -2,8 +2,10 @@ package fiberapi
 
 import (
 	"encoding/json"
+	"path"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,9 +44,10 @@ func TestTheRequestForThoseWhoAreMissingKeepsTheTerms(t *testing.T) {
 	a := &api{Config: Config{PublicURL: "https://ab2d.test"}}
 	window := domain.Window{Since: time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC), Until: time.Date(2026, 3, 3, 11, 0, 0, 0, time.UTC)}
 	terms := domain.Terms{
-		Types:    []domain.ResourceType{domain.ExplanationOfBenefit, domain.Coverage},
-		Filters:  domain.Filters{{Served: []domain.DateTest{{Prefix: domain.StartsAfter, From: 2024_01_01, To: 2024_12_31}}, Types: []string{"DME", "SNF"}}, {Statuses: []string{"active"}}},
-		Elements: domain.Elements{domain.ExplanationOfBenefit: {"item", "type"}, domain.Coverage: {"id"}},
+		Types:     []domain.ResourceType{domain.ExplanationOfBenefit, domain.Coverage},
+		Filters:   domain.Filters{{Served: []domain.DateTest{{Prefix: domain.StartsAfter, From: 2024_01_01, To: 2024_12_31}}, Types: []string{"DME", "SNF"}}, {Statuses: []string{"active"}}},
+		Elements:  domain.Elements{domain.ExplanationOfBenefit: {"item", "type"}, domain.Coverage: {"id"}},
+		ByPatient: true, MinFileBytes: 5, MaxFileBytes: 1 << 30,
 	}
 	m, err := a.manifestToJSON(t.Context(), domain.Manifest{Version: domain.R4, Terms: terms, Retries: []domain.Retry{{Contract: "S0001", Patients: []domain.PatientID{"-3"}, Window: window, Terms: terms}}})
 	if err != nil {
@@ -73,5 +76,30 @@ func TestTheRequestForThoseWhoAreMissingKeepsTheTerms(t *testing.T) {
 	}
 	if want := `{"_type":["ExplanationOfBenefit","Coverage"],"_typeFilter":["ExplanationOfBenefit?service-date=sa2024\u0026type=DME,SNF","ExplanationOfBenefit?status=active"],"_elements":["ExplanationOfBenefit.item","ExplanationOfBenefit.type","Coverage.id"]}`; string(got.Applied) != want {
 		t.Errorf("applied %s, want %s", got.Applied, want)
+	}
+}
+
+// Files by patient have no type, and each names the file that its last patient
+// goes on in; the error files are as ever.
+func TestTheManifestOfFilesByPatient(t *testing.T) {
+	a := &api{Config: Config{PublicURL: "https://ab2d.test"}}
+	file := func(name string, kind domain.FileKind, continues bool) domain.OutputFile {
+		return domain.OutputFile{Job: "j", Name: name, StoredFile: domain.StoredFile{Kind: kind, Continues: continues}}
+	}
+	m, err := a.manifestToJSON(t.Context(), domain.Manifest{Version: domain.R4, Terms: domain.Terms{ByPatient: true}, Job: "j",
+		Output: []domain.OutputFile{file("a", domain.DataFile, true), file("b", domain.DataFile, true), file("c", domain.DataFile, false), file("d", domain.DataFile, false)},
+		Errors: []domain.OutputFile{file("e", domain.ErrorFile, false)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, i := range append(m.Output, m.Error...) {
+		told = append(told, i.Type+" "+path.Base(i.URL)+" "+path.Base(i.ContinuesInFile))
+	}
+	if want := []string{" a b", " b c", " c .", " d .", "OperationOutcome e ."}; m.OutputOrganizedBy != "Patient" || !slices.Equal(told, want) {
+		t.Errorf("%s: %q, want %q", m.OutputOrganizedBy, told, want)
+	}
+	if raw, err := json.Marshal(m.Output[0]); err != nil || strings.Contains(string(raw), `"type"`) {
+		t.Errorf("%v: %s", err, raw)
 	}
 }

@@ -24,9 +24,31 @@ type output struct {
 	kind    domain.FileKind
 	roll    int64
 
+	header []byte // of the block at hand, for each file that it runs into; nil where there are no blocks
+
 	open *openFile
 	done []domain.StoredFile
 }
+
+// begin begins a block of so many bytes, in a new file when it does not fit into
+// the one that is open. Only a block that fits into no file is parted.
+func (o *output) begin(ctx context.Context, header []byte, size int64) error {
+	if o.open != nil && o.open.plain.n+int64(len(header))+size > o.roll {
+		if err := o.finish(); err != nil {
+			return err
+		}
+	}
+	if o.open == nil {
+		if err := o.create(ctx); err != nil {
+			return err
+		}
+	}
+	o.header = header
+	return o.open.write(header)
+}
+
+// end ends the block at hand.
+func (o *output) end() { o.header = nil }
 
 // write takes whole lines.
 func (o *output) write(ctx context.Context, lines []byte) error {
@@ -35,8 +57,14 @@ func (o *output) write(ctx context.Context, lines []byte) error {
 			if err := o.create(ctx); err != nil {
 				return err
 			}
+			if o.header != nil {
+				o.done[len(o.done)-1].Continues = true
+				if err := o.open.write(o.header); err != nil {
+					return err
+				}
+			}
 		}
-		n := fitting(lines, o.roll-o.open.plain.n, o.open.plain.n == 0)
+		n := fitting(lines, o.roll-o.open.plain.n, o.open.plain.n == int64(len(o.header)))
 		if n == 0 {
 			if err := o.finish(); err != nil {
 				return err

@@ -2,6 +2,7 @@ package produce
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -33,7 +34,7 @@ func (u *UseCase) writePartition(ctx context.Context, job domain.ExportJobState,
 	prefix := domain.AttemptPrefix(l.Partition.ID, l.Attempt)
 	outs := map[domain.FileKind]*output{}
 	for _, kind := range kinds {
-		outs[kind] = &output{files: u.Files, packing: u.Packing, prefix: prefix, kind: kind, roll: u.Settings.RollBytes}
+		outs[kind] = &output{files: u.Files, packing: u.Packing, prefix: prefix, kind: kind, roll: job.Terms.FileBytes(u.Settings.RollBytes)}
 		defer outs[kind].abort()
 	}
 	result := domain.PartitionResult{Excluded: map[string]int{}}
@@ -48,7 +49,7 @@ func (u *UseCase) writePartition(ctx context.Context, job domain.ExportJobState,
 		if err != nil {
 			return result, err
 		}
-		if err := f.write(ctx, outs); err != nil {
+		if err := f.write(ctx, outs, job.Terms.ByPatient); err != nil {
 			return result, err
 		}
 		f.count(&result)
@@ -184,8 +185,12 @@ type fetched struct {
 }
 
 // write puts the member's claims, records and faults into the files.
-func (f *fetched) write(ctx context.Context, outs map[domain.FileKind]*output) error {
-	if f.failure == "" {
+func (f *fetched) write(ctx context.Context, outs map[domain.FileKind]*output, byPatient bool) error {
+	if f.failure == "" && byPatient {
+		if err := f.writeBlock(ctx, outs[domain.DataFile]); err != nil {
+			return err
+		}
+	} else if f.failure == "" {
 		if err := f.stage.each(func(chunk []byte) error { return outs[domain.DataFile].write(ctx, chunk) }); err != nil {
 			return err
 		}
@@ -201,6 +206,43 @@ func (f *fetched) write(ctx context.Context, outs map[domain.FileKind]*output) e
 		}
 	}
 	return nil
+}
+
+// writeBlock puts all that there is of the member behind one header, the Patient
+// first (organizeOutputBy of the Bulk Data guide).
+func (f *fetched) writeBlock(ctx context.Context, out *output) error {
+	size := f.stage.size()
+	for _, line := range f.records {
+		size += int64(len(line))
+	}
+	if size == 0 {
+		return nil
+	}
+	if err := out.begin(ctx, blockHeader(f.Patient), size); err != nil {
+		return err
+	}
+	defer out.end()
+	for _, kind := range []domain.FileKind{domain.PatientFile, domain.CoverageFile} {
+		for i, line := range f.records {
+			if f.kinds[i] != kind {
+				continue
+			}
+			if err := out.write(ctx, line); err != nil {
+				return err
+			}
+		}
+	}
+	return f.stage.each(func(chunk []byte) error { return out.write(ctx, chunk) })
+}
+
+// blockHeader is the line that says whose resources follow.
+func blockHeader(id domain.PatientID) []byte {
+	reference, err := json.Marshal("Patient/" + string(id))
+	if err != nil {
+		panic(err) // no text cannot be written
+	}
+	line := fmt.Appendf(nil, `{"resourceType":"Parameters","parameter":[{"name":"header","valueReference":{"reference":%s}}]}`, reference)
+	return append(line, '\n')
 }
 
 // count puts the member into exactly one column.

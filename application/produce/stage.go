@@ -56,6 +56,15 @@ func (s *stage) spill() error {
 	return nil
 }
 
+// size returns how many bytes were kept.
+func (s *stage) size() int64 {
+	n := int64(len(s.mem))
+	for _, chunk := range s.chunks {
+		n += int64(chunk)
+	}
+	return n
+}
+
 // each passes everything that was kept to fn, in pieces of whole lines.
 func (s *stage) each(fn func(chunk []byte) error) error {
 	at := int64(0)

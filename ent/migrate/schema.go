@@ -469,6 +469,7 @@ var (
 		{Name: "stored_bytes", Type: field.TypeInt64},
 		{Name: "stored_sha256", Type: field.TypeString},
 		{Name: "index", Type: field.TypeBytes, Nullable: true},
+		{Name: "continues", Type: field.TypeBool, Nullable: true},
 		{Name: "job_id", Type: field.TypeString},
 	}
 	// OutputFilesTable holds the schema information for the "output_files" table.
@@ -479,7 +480,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "output_files_export_jobs_files",
-				Columns:    []*schema.Column{OutputFilesColumns[11]},
+				Columns:    []*schema.Column{OutputFilesColumns[12]},
 				RefColumns: []*schema.Column{ExportJobsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -488,7 +489,7 @@ var (
 			{
 				Name:    "outputfile_job_id_name",
 				Unique:  true,
-				Columns: []*schema.Column{OutputFilesColumns[11], OutputFilesColumns[1]},
+				Columns: []*schema.Column{OutputFilesColumns[12], OutputFilesColumns[1]},
 			},
 		},
 	}

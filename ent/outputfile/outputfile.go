@@ -37,6 +37,8 @@ const (
 	FieldStoredSha256 = "stored_sha256"
 	// FieldIndex holds the string denoting the index field in the database.
 	FieldIndex = "index"
+	// FieldContinues holds the string denoting the continues field in the database.
+	FieldContinues = "continues"
 	// EdgeJob holds the string denoting the job edge name in mutations.
 	EdgeJob = "job"
 	// Table holds the table name of the outputfile in the database.
@@ -64,6 +66,7 @@ var Columns = []string{
 	FieldStoredBytes,
 	FieldStoredSha256,
 	FieldIndex,
+	FieldContinues,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -142,6 +145,11 @@ func ByStoredBytes(opts ...sql.OrderTermOption) OrderOption {
 // ByStoredSha256 orders the results by the stored_sha256 field.
 func ByStoredSha256(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldStoredSha256, opts...).ToFunc()
+}
+
+// ByContinues orders the results by the continues field.
+func ByContinues(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldContinues, opts...).ToFunc()
 }
 
 // ByJobField orders the results by job field.

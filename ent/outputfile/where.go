@@ -106,6 +106,11 @@ func Index(v []byte) predicate.OutputFile {
 	return predicate.OutputFile(sql.FieldEQ(FieldIndex, v))
 }
 
+// Continues applies equality check predicate on the "continues" field. It's identical to ContinuesEQ.
+func Continues(v bool) predicate.OutputFile {
+	return predicate.OutputFile(sql.FieldEQ(FieldContinues, v))
+}
+
 // JobIDEQ applies the EQ predicate on the "job_id" field.
 func JobIDEQ(v domain.JobID) predicate.OutputFile {
 	vc := string(v)
@@ -732,6 +737,26 @@ func IndexIsNil() predicate.OutputFile {
 // IndexNotNil applies the NotNil predicate on the "index" field.
 func IndexNotNil() predicate.OutputFile {
 	return predicate.OutputFile(sql.FieldNotNull(FieldIndex))
+}
+
+// ContinuesEQ applies the EQ predicate on the "continues" field.
+func ContinuesEQ(v bool) predicate.OutputFile {
+	return predicate.OutputFile(sql.FieldEQ(FieldContinues, v))
+}
+
+// ContinuesNEQ applies the NEQ predicate on the "continues" field.
+func ContinuesNEQ(v bool) predicate.OutputFile {
+	return predicate.OutputFile(sql.FieldNEQ(FieldContinues, v))
+}
+
+// ContinuesIsNil applies the IsNil predicate on the "continues" field.
+func ContinuesIsNil() predicate.OutputFile {
+	return predicate.OutputFile(sql.FieldIsNull(FieldContinues))
+}
+
+// ContinuesNotNil applies the NotNil predicate on the "continues" field.
+func ContinuesNotNil() predicate.OutputFile {
+	return predicate.OutputFile(sql.FieldNotNull(FieldContinues))
 }
 
 // HasJob applies the HasEdge predicate on the "job" edge.

@@ -28,6 +28,7 @@ func (OutputFile) Fields() []ent.Field {
 		field.Int64("stored_bytes").Immutable(),
 		field.String("stored_sha256").Immutable(),
 		field.Bytes("index").Optional().Immutable(),
+		field.Bool("continues").Optional().Immutable(),
 	}
 }
 

@@ -46,8 +46,9 @@ func fullJob() domain.ExportJobState {
 		Request:   "https://example.com/api/v1/fhir/Patient/$export?_since=2026-01-01T00:00:00Z&x=%20ä",
 		Window:    domain.Window{Since: instantAt(-1000), Until: instantAt(-500)},
 		Terms: domain.Terms{SeparateStatus: true, Ignored: []domain.Ignored{{Code: domain.Invalid, Text: "a \"b\"", Next: "c"}},
-			Filters:  domain.Filters{{Served: []domain.DateTest{{Prefix: domain.Less, From: 2024_01_01, To: 2024_01_31}}, Types: []string{"SNF"}, Statuses: []string{"active"}}},
-			Elements: domain.Elements{domain.ExplanationOfBenefit: {"id", "item"}, domain.Patient: {}}},
+			Filters:   domain.Filters{{Served: []domain.DateTest{{Prefix: domain.Less, From: 2024_01_01, To: 2024_01_31}}, Types: []string{"SNF"}, Statuses: []string{"active"}}},
+			Elements:  domain.Elements{domain.ExplanationOfBenefit: {"id", "item"}, domain.Patient: {}},
+			ByPatient: true, MinFileBytes: 1, MaxFileBytes: 1 << 40},
 		Weight: 3,
 		Trace:  "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 

@@ -139,6 +139,8 @@ func fullResult() domain.PartitionResult {
 			Plain:  domain.Content{Bytes: 1 << 40, SHA256: "aa"},
 			Stored: domain.Content{Bytes: 1 << 33, SHA256: "bb"},
 			Index:  []byte{0, 1, 0xff},
+
+			Continues: true,
 		}, {Kind: domain.ErrorFile, Key: "jobs/a/1-2-e.gz", Lines: 1}},
 		Columns:  domain.Columns{Exported: 5, NoClaims: 2, OptedOut: 1, Failed: 2, FullHistory: 3},
 		Lost:     []domain.PatientID{"-1"},
