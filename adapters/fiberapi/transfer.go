@@ -21,10 +21,9 @@ const (
 // transfer is a response body that sends a file and knows how far it got.
 //
 // The server copies a body to its buffered writer with io.Copy, which leaves
-// that to WriteTo. There the writer is empty once it is flushed, and an empty
-// writer passes ReadFrom on to the connection, which uses sendfile when what it
-// is given is an *io.LimitedReader of something with a file descriptor. What
-// ReadFrom returns then is what the socket took.
+// that to WriteTo. There the writer is empty once it is flushed, and a file on
+// disk can go to the connection past it; an empty writer also passes ReadFrom on.
+// What either returns is what the socket took.
 type transfer struct {
 	body  io.ReadCloser
 	conn  net.Conn
@@ -64,11 +63,14 @@ func (t *transfer) send(out *bufio.Writer) error {
 		if t.stopped.Load() { // after the deadline is set: stop ends one that is set before it
 			return errStopped
 		}
-		m, err := out.ReadFrom(&io.LimitedReader{R: t.body, N: n})
-		if err == nil {
-			err = out.Flush() // a connection without ReadFrom, as with TLS, got it through the buffer
+		m, done, err := sendMapped(t.conn, t.body, n)
+		if !done {
+			m, err = out.ReadFrom(&io.LimitedReader{R: t.body, N: n})
+			if err == nil {
+				err = out.Flush() // a connection without ReadFrom, as with TLS, got it through the buffer
+			}
+			m -= int64(out.Buffered())
 		}
-		m -= int64(out.Buffered())
 		t.sent, t.left = t.sent+m, t.left-m
 		if err != nil && t.stopped.Load() {
 			return errStopped

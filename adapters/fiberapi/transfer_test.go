@@ -6,9 +6,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -142,6 +145,40 @@ func TestTheEndOfAttestationCutsADownload(t *testing.T) {
 			}
 			s.as(t, ours, "GET", downloadPath(id)).refused(t, 403, "business-rule")
 		})
+	}
+}
+
+// A stored file that is cut short behind our back, by an operator or a disk, breaks
+// the connection, and the server goes on.
+func TestAFileThatIsCutShortBreaksItsTransfer(t *testing.T) {
+	dir := t.TempDir()
+	files, err := filestore.New(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = files.Close() })
+	s := newSandboxOn(t, files, gzippack.Packing{})
+	s.plain = noise(large)
+	id := s.started(t, ours, "PDP-1", "S0000")
+	s.successful(t, id, "S0000")
+	resp, first := begun(t, s, s.token(t, ours), downloadPath(id), "gzip")
+	cut := 0
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".gz") {
+			return err
+		}
+		cut++
+		return os.Truncate(path, int64(len(first))+100) // in the middle of a page, of which the rest would be zeros
+	})
+	if err != nil || cut != 1 {
+		t.Fatalf("%d files cut, %v", cut, err)
+	}
+	rest, err := io.ReadAll(resp.Body)
+	if got := int64(len(first) + len(rest)); err == nil || got >= resp.ContentLength {
+		t.Errorf("%d of %d bytes came, %v", got, resp.ContentLength, err)
+	}
+	if r := s.as(t, ours, "GET", statusPath(id)); r.StatusCode != 200 {
+		t.Errorf("afterwards: %d", r.StatusCode)
 	}
 }
 

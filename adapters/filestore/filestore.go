@@ -118,8 +118,8 @@ func (s *Store) createTemp(temp string) (f handle, err error) {
 // Open opens a committed file, or returns not_found. A malformed key is an
 // invalid error. A file that is deleted while open can be read to its end.
 //
-// The file is an *os.File within, so that copying it to a TCP connection, or an
-// io.LimitedReader of it, is left to the kernel (sendfile).
+// The file is an *os.File within, so that whoever sends it can leave that to the
+// kernel.
 func (s *Store) Open(ctx context.Context, key string) (ports.File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
