@@ -15,7 +15,9 @@ import (
 	"cms.gov/ab2d/adapters/oidcsignin"
 	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/clients"
+	"cms.gov/ab2d/application/enrollment"
 	"cms.gov/ab2d/application/export"
+	"cms.gov/ab2d/application/listing"
 	"cms.gov/ab2d/application/oversight"
 	"cms.gov/ab2d/application/retention"
 	"cms.gov/ab2d/application/staff"
@@ -25,16 +27,18 @@ import (
 
 // consoleParts are what the staff's console stands on.
 type consoleParts struct {
-	Store    *entstore.Store
-	Coverage ports.Coverage
-	Files    ports.Files
-	Packing  ports.Packing
-	Clock    ports.Clock
-	Secrets  domain.SecretKey
-	Export   *export.UseCase
-	Sweep    *retention.UseCase
-	Stored   fileStore
-	Claims   ports.Claims
+	Store      *entstore.Store
+	Coverage   ports.Coverage
+	Files      ports.Files
+	Packing    ports.Packing
+	Clock      ports.Clock
+	Secrets    domain.SecretKey
+	Export     *export.UseCase
+	Sweep      *retention.UseCase
+	Stored     fileStore
+	Claims     ports.Claims
+	Listing    *listing.UseCase
+	Enrollment *enrollment.UseCase
 }
 
 // mountConsole serves the console on the app.
@@ -44,6 +48,7 @@ func mountConsole(ctx context.Context, app *fiber.App, cfg *config.Config, base 
 	for _, s := range cfg.Settings() {
 		settings = append(settings, console.Setting{Name: s.Name, Value: s.Value, From: s.Origin, Means: s.Usage})
 	}
+	known := &clients.UseCase{Store: p.Store, Clock: p.Clock, KeySets: jwks.Checker{}, SecretKey: p.Secrets, Settings: clients.Settings{PlainKeys: cfg.Mode == config.Sandbox}}
 	var provider console.SignIn
 	if cfg.ConsoleOIDCIssuer != "" {
 		provider = oidcsignin.New(oidcsignin.Settings{Issuer: cfg.ConsoleOIDCIssuer, ClientID: cfg.ConsoleOIDCClientID, ClientSecret: cfg.ConsoleOIDCClientSecret,
@@ -65,8 +70,9 @@ func mountConsole(ctx context.Context, app *fiber.App, cfg *config.Config, base 
 		Clock: p.Clock,
 		Staff: &staff.UseCase{Store: p.Store, Clock: p.Clock, Limits: domain.SessionLimits{Idle: cfg.ConsoleIdle, Life: cfg.ConsoleLife}},
 		Oversight: &oversight.UseCase{Store: p.Store, Coverage: p.Coverage, Audit: p.Store, Files: p.Files, Packing: p.Packing, Clock: p.Clock, Export: p.Export,
-			Sweep: p.Sweep, Attestation: changes},
+			Sweep: p.Sweep, Attestation: changes, Clients: known, Listing: p.Listing, Intake: p.Enrollment,
+			TwoPerson: cfg.TwoPerson, Onboard: cfg.Mode == config.Production || cfg.Onboarding, SandboxElsewhere: cfg.Mode == config.Production},
 		Attestation: changes,
-		Clients:     &clients.UseCase{Store: p.Store, Clock: p.Clock, KeySets: jwks.Checker{}, SecretKey: p.Secrets, Settings: clients.Settings{PlainKeys: cfg.Mode == config.Sandbox}},
+		Clients:     known,
 	})
 }

@@ -135,17 +135,35 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	ab2dConsoleParts := consoleParts{
+	listing := provideHPMS(cfg)
+	attestationUseCase := &attestation.UseCase{
+		Store: store,
+		Clock: system,
+	}
+	listingUseCase := provideListing(cfg, store, listing, attestationUseCase, system, logger)
+	portsEnrollment := provideEnrollment(cfg, bfdSource)
+	enrollmentSettings := provideEnrollmentSettings(cfg)
+	enrollmentUseCase := &enrollment.UseCase{
 		Store:    store,
 		Coverage: store,
-		Files:    files,
-		Packing:  packing,
+		Source:   portsEnrollment,
 		Clock:    system,
-		Secrets:  secretKey,
-		Export:   useCase,
-		Sweep:    retentionUseCase,
-		Stored:   ab2dFileStore,
-		Claims:   claims,
+		Log:      logger,
+		Settings: enrollmentSettings,
+	}
+	ab2dConsoleParts := consoleParts{
+		Store:      store,
+		Coverage:   store,
+		Files:      files,
+		Packing:    packing,
+		Clock:      system,
+		Secrets:    secretKey,
+		Export:     useCase,
+		Sweep:      retentionUseCase,
+		Stored:     ab2dFileStore,
+		Claims:     claims,
+		Listing:    listingUseCase,
+		Enrollment: enrollmentUseCase,
 	}
 	ab2dPublicURL := providePublicURL(cfg, listener)
 	ab2dProxies, err := provideProxies(cfg)
@@ -312,22 +330,6 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup2()
 		cleanup()
 		return nil, nil, err
-	}
-	listing := provideHPMS(cfg)
-	attestationUseCase := &attestation.UseCase{
-		Store: store,
-		Clock: system,
-	}
-	listingUseCase := provideListing(cfg, store, listing, attestationUseCase, system, logger)
-	portsEnrollment := provideEnrollment(cfg, bfdSource)
-	enrollmentSettings := provideEnrollmentSettings(cfg)
-	enrollmentUseCase := &enrollment.UseCase{
-		Store:    store,
-		Coverage: store,
-		Source:   portsEnrollment,
-		Clock:    system,
-		Log:      logger,
-		Settings: enrollmentSettings,
 	}
 	v := provideRounds(cfg, listingUseCase, enrollmentUseCase)
 	hostProcess, cleanup8, err := provideProcess(cfg, listener, app, worker, produceUseCase, sweeper, sealer, recorder, v, store, ab2dFileStore, claims, telemetry, logger)

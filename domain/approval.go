@@ -58,9 +58,13 @@ type Approval struct {
 // NewApprovalID returns a random id.
 func NewApprovalID() string { return rand.Text()[:16] }
 
-// Waits reports whether the request can still be decided.
-func (a Approval) Waits(at time.Time) bool {
-	return a.State == ApprovalWaiting && at.Before(a.EndsAt)
+// At returns the request as it stands at a time: one that nobody decided in time
+// has expired, whether or not that was marked.
+func (a Approval) At(at time.Time) Approval {
+	if a.State == ApprovalWaiting && !at.Before(a.EndsAt) {
+		a.State = ApprovalExpired
+	}
+	return a
 }
 
 // Decide ends a request that waits. It fails with a conflict for any other, and

@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Actor is whoever does something: a sponsor's client, a person of CMS, or
 // the system itself.
@@ -22,4 +25,16 @@ type AuditRecord struct {
 	Target  string // on what: a job id, a contract number, a client id
 	Outcome string // done, or the code it was refused with
 	Detail  map[string]string
+}
+
+// Telling returns the record with more details, as those of a person (see
+// Staff.Details). The record's own come first.
+func (r AuditRecord) Telling(more map[string]string) AuditRecord {
+	detail := maps.Clone(more)
+	if detail == nil {
+		detail = map[string]string{}
+	}
+	maps.Copy(detail, r.Detail)
+	r.Detail = detail
+	return r
 }

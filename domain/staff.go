@@ -81,17 +81,24 @@ func (s Staff) Actor() Actor { return Actor{Kind: "staff", ID: s.ID, From: s.Fro
 // to: with the name, the roles and the request that it came by, and details in
 // pairs of a name and a value. Empty values are left out.
 func (s Staff) Told(at time.Time, action, target, outcome string, details ...string) AuditRecord {
+	return AuditRecord{At: at, Actor: s.Actor(), Action: action, Target: target, Outcome: outcome, Detail: s.Details(details...)}
+}
+
+// Details are what the audit trail tells of the person beside the id: the name,
+// the roles and the request. Others are added in pairs of a name and a value.
+// Empty values are left out.
+func (s Staff) Details(more ...string) map[string]string {
 	roles := make([]string, len(s.Roles))
 	for i, r := range s.Roles {
 		roles[i] = string(r)
 	}
-	r := AuditRecord{At: at, Actor: s.Actor(), Action: action, Target: target, Outcome: outcome, Detail: map[string]string{}}
-	for i, pairs := 0, append([]string{"name", s.Name, "role", strings.Join(roles, ","), "request", s.Request}, details...); i+1 < len(pairs); i += 2 {
+	d := map[string]string{}
+	for i, pairs := 0, append([]string{"name", s.Name, "role", strings.Join(roles, ","), "request", s.Request}, more...); i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
-			r.Detail[pairs[i]] = pairs[i+1]
+			d[pairs[i]] = pairs[i+1]
 		}
 	}
-	return r
+	return d
 }
 
 // Arrival is somebody who comes from an identity provider.

@@ -13,6 +13,7 @@ import (
 	"cms.gov/ab2d/ent/migrate"
 
 	"cms.gov/ab2d/ent/apiclient"
+	"cms.gov/ab2d/ent/approval"
 	"cms.gov/ab2d/ent/attestationevent"
 	"cms.gov/ab2d/ent/auditarchive"
 	"cms.gov/ab2d/ent/auditrecord"
@@ -30,6 +31,8 @@ import (
 	"cms.gov/ab2d/ent/hold"
 	"cms.gov/ab2d/ent/idempotencykey"
 	"cms.gov/ab2d/ent/jobcontract"
+	"cms.gov/ab2d/ent/onboarding"
+	"cms.gov/ab2d/ent/onetimelink"
 	"cms.gov/ab2d/ent/outputfile"
 	"cms.gov/ab2d/ent/partition"
 	"cms.gov/ab2d/ent/poll"
@@ -55,6 +58,8 @@ type Client struct {
 	Schema *migrate.Schema
 	// APIClient is the client for interacting with the APIClient builders.
 	APIClient *APIClientClient
+	// Approval is the client for interacting with the Approval builders.
+	Approval *ApprovalClient
 	// AttestationEvent is the client for interacting with the AttestationEvent builders.
 	AttestationEvent *AttestationEventClient
 	// AuditArchive is the client for interacting with the AuditArchive builders.
@@ -89,6 +94,10 @@ type Client struct {
 	IdempotencyKey *IdempotencyKeyClient
 	// JobContract is the client for interacting with the JobContract builders.
 	JobContract *JobContractClient
+	// Onboarding is the client for interacting with the Onboarding builders.
+	Onboarding *OnboardingClient
+	// OneTimeLink is the client for interacting with the OneTimeLink builders.
+	OneTimeLink *OneTimeLinkClient
 	// OutputFile is the client for interacting with the OutputFile builders.
 	OutputFile *OutputFileClient
 	// Partition is the client for interacting with the Partition builders.
@@ -121,6 +130,7 @@ func NewClient(opts ...Option) *Client {
 func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.APIClient = NewAPIClientClient(c.config)
+	c.Approval = NewApprovalClient(c.config)
 	c.AttestationEvent = NewAttestationEventClient(c.config)
 	c.AuditArchive = NewAuditArchiveClient(c.config)
 	c.AuditRecord = NewAuditRecordClient(c.config)
@@ -138,6 +148,8 @@ func (c *Client) init() {
 	c.Hold = NewHoldClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.JobContract = NewJobContractClient(c.config)
+	c.Onboarding = NewOnboardingClient(c.config)
+	c.OneTimeLink = NewOneTimeLinkClient(c.config)
 	c.OutputFile = NewOutputFileClient(c.config)
 	c.Partition = NewPartitionClient(c.config)
 	c.Poll = NewPollClient(c.config)
@@ -241,6 +253,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ctx:               ctx,
 		config:            cfg,
 		APIClient:         NewAPIClientClient(cfg),
+		Approval:          NewApprovalClient(cfg),
 		AttestationEvent:  NewAttestationEventClient(cfg),
 		AuditArchive:      NewAuditArchiveClient(cfg),
 		AuditRecord:       NewAuditRecordClient(cfg),
@@ -258,6 +271,8 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Hold:              NewHoldClient(cfg),
 		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
 		JobContract:       NewJobContractClient(cfg),
+		Onboarding:        NewOnboardingClient(cfg),
+		OneTimeLink:       NewOneTimeLinkClient(cfg),
 		OutputFile:        NewOutputFileClient(cfg),
 		Partition:         NewPartitionClient(cfg),
 		Poll:              NewPollClient(cfg),
@@ -288,6 +303,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ctx:               ctx,
 		config:            cfg,
 		APIClient:         NewAPIClientClient(cfg),
+		Approval:          NewApprovalClient(cfg),
 		AttestationEvent:  NewAttestationEventClient(cfg),
 		AuditArchive:      NewAuditArchiveClient(cfg),
 		AuditRecord:       NewAuditRecordClient(cfg),
@@ -305,6 +321,8 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Hold:              NewHoldClient(cfg),
 		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
 		JobContract:       NewJobContractClient(cfg),
+		Onboarding:        NewOnboardingClient(cfg),
+		OneTimeLink:       NewOneTimeLinkClient(cfg),
 		OutputFile:        NewOutputFileClient(cfg),
 		Partition:         NewPartitionClient(cfg),
 		Poll:              NewPollClient(cfg),
@@ -344,12 +362,12 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.APIClient, c.AttestationEvent, c.AuditArchive, c.AuditRecord, c.AuditSeal,
-		c.AuditUnsealed, c.ClientActivity, c.Contract, c.Coverage, c.Download,
-		c.EnrollmentIntake, c.EnrollmentVersion, c.Errand, c.ExportJob,
-		c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract, c.OutputFile,
-		c.Partition, c.Poll, c.Preference, c.RateLimit, c.RunSwitch, c.Secret,
-		c.Session, c.Sponsor, c.UsedAssertion,
+		c.APIClient, c.Approval, c.AttestationEvent, c.AuditArchive, c.AuditRecord,
+		c.AuditSeal, c.AuditUnsealed, c.ClientActivity, c.Contract, c.Coverage,
+		c.Download, c.EnrollmentIntake, c.EnrollmentVersion, c.Errand, c.ExportJob,
+		c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract, c.Onboarding,
+		c.OneTimeLink, c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit,
+		c.RunSwitch, c.Secret, c.Session, c.Sponsor, c.UsedAssertion,
 	} {
 		n.Use(hooks...)
 	}
@@ -359,12 +377,12 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.APIClient, c.AttestationEvent, c.AuditArchive, c.AuditRecord, c.AuditSeal,
-		c.AuditUnsealed, c.ClientActivity, c.Contract, c.Coverage, c.Download,
-		c.EnrollmentIntake, c.EnrollmentVersion, c.Errand, c.ExportJob,
-		c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract, c.OutputFile,
-		c.Partition, c.Poll, c.Preference, c.RateLimit, c.RunSwitch, c.Secret,
-		c.Session, c.Sponsor, c.UsedAssertion,
+		c.APIClient, c.Approval, c.AttestationEvent, c.AuditArchive, c.AuditRecord,
+		c.AuditSeal, c.AuditUnsealed, c.ClientActivity, c.Contract, c.Coverage,
+		c.Download, c.EnrollmentIntake, c.EnrollmentVersion, c.Errand, c.ExportJob,
+		c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract, c.Onboarding,
+		c.OneTimeLink, c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit,
+		c.RunSwitch, c.Secret, c.Session, c.Sponsor, c.UsedAssertion,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -375,6 +393,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 	switch m := m.(type) {
 	case *APIClientMutation:
 		return c.APIClient.mutate(ctx, m)
+	case *ApprovalMutation:
+		return c.Approval.mutate(ctx, m)
 	case *AttestationEventMutation:
 		return c.AttestationEvent.mutate(ctx, m)
 	case *AuditArchiveMutation:
@@ -409,6 +429,10 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.IdempotencyKey.mutate(ctx, m)
 	case *JobContractMutation:
 		return c.JobContract.mutate(ctx, m)
+	case *OnboardingMutation:
+		return c.Onboarding.mutate(ctx, m)
+	case *OneTimeLinkMutation:
+		return c.OneTimeLink.mutate(ctx, m)
 	case *OutputFileMutation:
 		return c.OutputFile.mutate(ctx, m)
 	case *PartitionMutation:
@@ -580,6 +604,139 @@ func (c *APIClientClient) mutate(ctx context.Context, m *APIClientMutation) (Val
 		return (&APIClientDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown APIClient mutation op: %q", m.Op())
+	}
+}
+
+// ApprovalClient is a client for the Approval schema.
+type ApprovalClient struct {
+	config
+}
+
+// NewApprovalClient returns a client for the Approval from the given config.
+func NewApprovalClient(c config) *ApprovalClient {
+	return &ApprovalClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `approval.Hooks(f(g(h())))`.
+func (c *ApprovalClient) Use(hooks ...Hook) {
+	c.hooks.Approval = append(c.hooks.Approval, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `approval.Intercept(f(g(h())))`.
+func (c *ApprovalClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Approval = append(c.inters.Approval, interceptors...)
+}
+
+// Create returns a builder for creating a Approval entity.
+func (c *ApprovalClient) Create() *ApprovalCreate {
+	mutation := newApprovalMutation(c.config, OpCreate)
+	return &ApprovalCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Approval entities.
+func (c *ApprovalClient) CreateBulk(builders ...*ApprovalCreate) *ApprovalCreateBulk {
+	return &ApprovalCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ApprovalClient) MapCreateBulk(slice any, setFunc func(*ApprovalCreate, int)) *ApprovalCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ApprovalCreateBulk{err: fmt.Errorf("calling to ApprovalClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ApprovalCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ApprovalCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Approval.
+func (c *ApprovalClient) Update() *ApprovalUpdate {
+	mutation := newApprovalMutation(c.config, OpUpdate)
+	return &ApprovalUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ApprovalClient) UpdateOne(_m *Approval) *ApprovalUpdateOne {
+	mutation := newApprovalMutation(c.config, OpUpdateOne, withApproval(_m))
+	return &ApprovalUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ApprovalClient) UpdateOneID(id string) *ApprovalUpdateOne {
+	mutation := newApprovalMutation(c.config, OpUpdateOne, withApprovalID(id))
+	return &ApprovalUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Approval.
+func (c *ApprovalClient) Delete() *ApprovalDelete {
+	mutation := newApprovalMutation(c.config, OpDelete)
+	return &ApprovalDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ApprovalClient) DeleteOne(_m *Approval) *ApprovalDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ApprovalClient) DeleteOneID(id string) *ApprovalDeleteOne {
+	builder := c.Delete().Where(approval.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ApprovalDeleteOne{builder}
+}
+
+// Query returns a query builder for Approval.
+func (c *ApprovalClient) Query() *ApprovalQuery {
+	return &ApprovalQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeApproval},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Approval entity by its id.
+func (c *ApprovalClient) Get(ctx context.Context, id string) (*Approval, error) {
+	return c.Query().Where(approval.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ApprovalClient) GetX(ctx context.Context, id string) *Approval {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ApprovalClient) Hooks() []Hook {
+	return c.hooks.Approval
+}
+
+// Interceptors returns the client interceptors.
+func (c *ApprovalClient) Interceptors() []Interceptor {
+	return c.inters.Approval
+}
+
+func (c *ApprovalClient) mutate(ctx context.Context, m *ApprovalMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ApprovalCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ApprovalUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ApprovalUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ApprovalDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Approval mutation op: %q", m.Op())
 	}
 }
 
@@ -2924,6 +3081,272 @@ func (c *JobContractClient) mutate(ctx context.Context, m *JobContractMutation) 
 	}
 }
 
+// OnboardingClient is a client for the Onboarding schema.
+type OnboardingClient struct {
+	config
+}
+
+// NewOnboardingClient returns a client for the Onboarding from the given config.
+func NewOnboardingClient(c config) *OnboardingClient {
+	return &OnboardingClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `onboarding.Hooks(f(g(h())))`.
+func (c *OnboardingClient) Use(hooks ...Hook) {
+	c.hooks.Onboarding = append(c.hooks.Onboarding, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `onboarding.Intercept(f(g(h())))`.
+func (c *OnboardingClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Onboarding = append(c.inters.Onboarding, interceptors...)
+}
+
+// Create returns a builder for creating a Onboarding entity.
+func (c *OnboardingClient) Create() *OnboardingCreate {
+	mutation := newOnboardingMutation(c.config, OpCreate)
+	return &OnboardingCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Onboarding entities.
+func (c *OnboardingClient) CreateBulk(builders ...*OnboardingCreate) *OnboardingCreateBulk {
+	return &OnboardingCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *OnboardingClient) MapCreateBulk(slice any, setFunc func(*OnboardingCreate, int)) *OnboardingCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &OnboardingCreateBulk{err: fmt.Errorf("calling to OnboardingClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*OnboardingCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &OnboardingCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Onboarding.
+func (c *OnboardingClient) Update() *OnboardingUpdate {
+	mutation := newOnboardingMutation(c.config, OpUpdate)
+	return &OnboardingUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *OnboardingClient) UpdateOne(_m *Onboarding) *OnboardingUpdateOne {
+	mutation := newOnboardingMutation(c.config, OpUpdateOne, withOnboarding(_m))
+	return &OnboardingUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *OnboardingClient) UpdateOneID(id string) *OnboardingUpdateOne {
+	mutation := newOnboardingMutation(c.config, OpUpdateOne, withOnboardingID(id))
+	return &OnboardingUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Onboarding.
+func (c *OnboardingClient) Delete() *OnboardingDelete {
+	mutation := newOnboardingMutation(c.config, OpDelete)
+	return &OnboardingDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *OnboardingClient) DeleteOne(_m *Onboarding) *OnboardingDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *OnboardingClient) DeleteOneID(id string) *OnboardingDeleteOne {
+	builder := c.Delete().Where(onboarding.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &OnboardingDeleteOne{builder}
+}
+
+// Query returns a query builder for Onboarding.
+func (c *OnboardingClient) Query() *OnboardingQuery {
+	return &OnboardingQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeOnboarding},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Onboarding entity by its id.
+func (c *OnboardingClient) Get(ctx context.Context, id string) (*Onboarding, error) {
+	return c.Query().Where(onboarding.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *OnboardingClient) GetX(ctx context.Context, id string) *Onboarding {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *OnboardingClient) Hooks() []Hook {
+	return c.hooks.Onboarding
+}
+
+// Interceptors returns the client interceptors.
+func (c *OnboardingClient) Interceptors() []Interceptor {
+	return c.inters.Onboarding
+}
+
+func (c *OnboardingClient) mutate(ctx context.Context, m *OnboardingMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&OnboardingCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&OnboardingUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&OnboardingUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&OnboardingDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Onboarding mutation op: %q", m.Op())
+	}
+}
+
+// OneTimeLinkClient is a client for the OneTimeLink schema.
+type OneTimeLinkClient struct {
+	config
+}
+
+// NewOneTimeLinkClient returns a client for the OneTimeLink from the given config.
+func NewOneTimeLinkClient(c config) *OneTimeLinkClient {
+	return &OneTimeLinkClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `onetimelink.Hooks(f(g(h())))`.
+func (c *OneTimeLinkClient) Use(hooks ...Hook) {
+	c.hooks.OneTimeLink = append(c.hooks.OneTimeLink, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `onetimelink.Intercept(f(g(h())))`.
+func (c *OneTimeLinkClient) Intercept(interceptors ...Interceptor) {
+	c.inters.OneTimeLink = append(c.inters.OneTimeLink, interceptors...)
+}
+
+// Create returns a builder for creating a OneTimeLink entity.
+func (c *OneTimeLinkClient) Create() *OneTimeLinkCreate {
+	mutation := newOneTimeLinkMutation(c.config, OpCreate)
+	return &OneTimeLinkCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of OneTimeLink entities.
+func (c *OneTimeLinkClient) CreateBulk(builders ...*OneTimeLinkCreate) *OneTimeLinkCreateBulk {
+	return &OneTimeLinkCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *OneTimeLinkClient) MapCreateBulk(slice any, setFunc func(*OneTimeLinkCreate, int)) *OneTimeLinkCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &OneTimeLinkCreateBulk{err: fmt.Errorf("calling to OneTimeLinkClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*OneTimeLinkCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &OneTimeLinkCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for OneTimeLink.
+func (c *OneTimeLinkClient) Update() *OneTimeLinkUpdate {
+	mutation := newOneTimeLinkMutation(c.config, OpUpdate)
+	return &OneTimeLinkUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *OneTimeLinkClient) UpdateOne(_m *OneTimeLink) *OneTimeLinkUpdateOne {
+	mutation := newOneTimeLinkMutation(c.config, OpUpdateOne, withOneTimeLink(_m))
+	return &OneTimeLinkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *OneTimeLinkClient) UpdateOneID(id string) *OneTimeLinkUpdateOne {
+	mutation := newOneTimeLinkMutation(c.config, OpUpdateOne, withOneTimeLinkID(id))
+	return &OneTimeLinkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for OneTimeLink.
+func (c *OneTimeLinkClient) Delete() *OneTimeLinkDelete {
+	mutation := newOneTimeLinkMutation(c.config, OpDelete)
+	return &OneTimeLinkDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *OneTimeLinkClient) DeleteOne(_m *OneTimeLink) *OneTimeLinkDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *OneTimeLinkClient) DeleteOneID(id string) *OneTimeLinkDeleteOne {
+	builder := c.Delete().Where(onetimelink.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &OneTimeLinkDeleteOne{builder}
+}
+
+// Query returns a query builder for OneTimeLink.
+func (c *OneTimeLinkClient) Query() *OneTimeLinkQuery {
+	return &OneTimeLinkQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeOneTimeLink},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a OneTimeLink entity by its id.
+func (c *OneTimeLinkClient) Get(ctx context.Context, id string) (*OneTimeLink, error) {
+	return c.Query().Where(onetimelink.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *OneTimeLinkClient) GetX(ctx context.Context, id string) *OneTimeLink {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *OneTimeLinkClient) Hooks() []Hook {
+	return c.hooks.OneTimeLink
+}
+
+// Interceptors returns the client interceptors.
+func (c *OneTimeLinkClient) Interceptors() []Interceptor {
+	return c.inters.OneTimeLink
+}
+
+func (c *OneTimeLinkClient) mutate(ctx context.Context, m *OneTimeLinkMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&OneTimeLinkCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&OneTimeLinkUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&OneTimeLinkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&OneTimeLinkDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown OneTimeLink mutation op: %q", m.Op())
+	}
+}
+
 // OutputFileClient is a client for the OutputFile schema.
 type OutputFileClient struct {
 	config
@@ -4321,18 +4744,18 @@ func (c *UsedAssertionClient) mutate(ctx context.Context, m *UsedAssertionMutati
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIClient, AttestationEvent, AuditArchive, AuditRecord, AuditSeal,
+		APIClient, Approval, AttestationEvent, AuditArchive, AuditRecord, AuditSeal,
 		AuditUnsealed, ClientActivity, Contract, Coverage, Download, EnrollmentIntake,
 		EnrollmentVersion, Errand, ExportJob, GatheredEnrollee, Hold, IdempotencyKey,
-		JobContract, OutputFile, Partition, Poll, Preference, RateLimit, RunSwitch,
-		Secret, Session, Sponsor, UsedAssertion []ent.Hook
+		JobContract, Onboarding, OneTimeLink, OutputFile, Partition, Poll, Preference,
+		RateLimit, RunSwitch, Secret, Session, Sponsor, UsedAssertion []ent.Hook
 	}
 	inters struct {
-		APIClient, AttestationEvent, AuditArchive, AuditRecord, AuditSeal,
+		APIClient, Approval, AttestationEvent, AuditArchive, AuditRecord, AuditSeal,
 		AuditUnsealed, ClientActivity, Contract, Coverage, Download, EnrollmentIntake,
 		EnrollmentVersion, Errand, ExportJob, GatheredEnrollee, Hold, IdempotencyKey,
-		JobContract, OutputFile, Partition, Poll, Preference, RateLimit, RunSwitch,
-		Secret, Session, Sponsor, UsedAssertion []ent.Interceptor
+		JobContract, Onboarding, OneTimeLink, OutputFile, Partition, Poll, Preference,
+		RateLimit, RunSwitch, Secret, Session, Sponsor, UsedAssertion []ent.Interceptor
 	}
 )
 

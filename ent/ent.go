@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"cms.gov/ab2d/ent/apiclient"
+	"cms.gov/ab2d/ent/approval"
 	"cms.gov/ab2d/ent/attestationevent"
 	"cms.gov/ab2d/ent/auditarchive"
 	"cms.gov/ab2d/ent/auditrecord"
@@ -27,6 +28,8 @@ import (
 	"cms.gov/ab2d/ent/hold"
 	"cms.gov/ab2d/ent/idempotencykey"
 	"cms.gov/ab2d/ent/jobcontract"
+	"cms.gov/ab2d/ent/onboarding"
+	"cms.gov/ab2d/ent/onetimelink"
 	"cms.gov/ab2d/ent/outputfile"
 	"cms.gov/ab2d/ent/partition"
 	"cms.gov/ab2d/ent/poll"
@@ -101,6 +104,7 @@ func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
 			apiclient.Table:         apiclient.ValidColumn,
+			approval.Table:          approval.ValidColumn,
 			attestationevent.Table:  attestationevent.ValidColumn,
 			auditarchive.Table:      auditarchive.ValidColumn,
 			auditrecord.Table:       auditrecord.ValidColumn,
@@ -118,6 +122,8 @@ func checkColumn(t, c string) error {
 			hold.Table:              hold.ValidColumn,
 			idempotencykey.Table:    idempotencykey.ValidColumn,
 			jobcontract.Table:       jobcontract.ValidColumn,
+			onboarding.Table:        onboarding.ValidColumn,
+			onetimelink.Table:       onetimelink.ValidColumn,
 			outputfile.Table:        outputfile.ValidColumn,
 			partition.Table:         partition.ValidColumn,
 			poll.Table:              poll.ValidColumn,

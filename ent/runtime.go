@@ -5,6 +5,7 @@ package ent
 import (
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/apiclient"
+	"cms.gov/ab2d/ent/approval"
 	"cms.gov/ab2d/ent/attestationevent"
 	"cms.gov/ab2d/ent/clientactivity"
 	"cms.gov/ab2d/ent/contract"
@@ -30,6 +31,12 @@ func init() {
 	apiclientDescJwks := apiclientFields[7].Descriptor()
 	// apiclient.DefaultJwks holds the default value on creation for the jwks field.
 	apiclient.DefaultJwks = apiclientDescJwks.Default.(string)
+	approvalFields := schema.Approval{}.Fields()
+	_ = approvalFields
+	// approvalDescDecidedBy is the schema descriptor for decided_by field.
+	approvalDescDecidedBy := approvalFields[3].Descriptor()
+	// approval.DefaultDecidedBy holds the default value on creation for the decided_by field.
+	approval.DefaultDecidedBy = approvalDescDecidedBy.Default.(string)
 	attestationeventFields := schema.AttestationEvent{}.Fields()
 	_ = attestationeventFields
 	// attestationeventDescDataStart is the schema descriptor for data_start field.

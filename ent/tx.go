@@ -16,6 +16,8 @@ type Tx struct {
 	config
 	// APIClient is the client for interacting with the APIClient builders.
 	APIClient *APIClientClient
+	// Approval is the client for interacting with the Approval builders.
+	Approval *ApprovalClient
 	// AttestationEvent is the client for interacting with the AttestationEvent builders.
 	AttestationEvent *AttestationEventClient
 	// AuditArchive is the client for interacting with the AuditArchive builders.
@@ -50,6 +52,10 @@ type Tx struct {
 	IdempotencyKey *IdempotencyKeyClient
 	// JobContract is the client for interacting with the JobContract builders.
 	JobContract *JobContractClient
+	// Onboarding is the client for interacting with the Onboarding builders.
+	Onboarding *OnboardingClient
+	// OneTimeLink is the client for interacting with the OneTimeLink builders.
+	OneTimeLink *OneTimeLinkClient
 	// OutputFile is the client for interacting with the OutputFile builders.
 	OutputFile *OutputFileClient
 	// Partition is the client for interacting with the Partition builders.
@@ -202,6 +208,7 @@ func (tx *Tx) Client() *Client {
 
 func (tx *Tx) init() {
 	tx.APIClient = NewAPIClientClient(tx.config)
+	tx.Approval = NewApprovalClient(tx.config)
 	tx.AttestationEvent = NewAttestationEventClient(tx.config)
 	tx.AuditArchive = NewAuditArchiveClient(tx.config)
 	tx.AuditRecord = NewAuditRecordClient(tx.config)
@@ -219,6 +226,8 @@ func (tx *Tx) init() {
 	tx.Hold = NewHoldClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.JobContract = NewJobContractClient(tx.config)
+	tx.Onboarding = NewOnboardingClient(tx.config)
+	tx.OneTimeLink = NewOneTimeLinkClient(tx.config)
 	tx.OutputFile = NewOutputFileClient(tx.config)
 	tx.Partition = NewPartitionClient(tx.config)
 	tx.Poll = NewPollClient(tx.config)

@@ -45,4 +45,7 @@ type Tx struct {
 	Sessions     Sessions
 	Switches     Switches
 	JobFigures   JobFigures
+	Approvals    Approvals
+	Onboardings  Onboardings
+	OneTimeLinks OneTimeLinks
 }

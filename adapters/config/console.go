@@ -25,7 +25,8 @@ type ConsoleSettings struct {
 	ConsoleOIDCRolesClaim   string
 	ConsoleOIDCRoles        Roles
 
-	TwoPerson Pairs
+	TwoPerson  Pairs
+	Onboarding bool
 }
 
 // Roles says which roles come with which groups.
@@ -91,6 +92,7 @@ func (c *ConsoleSettings) consoleFlags(fs *flag.FlagSet) {
 		c.ConsoleOIDCRoles.GroupRoles["ab2d-"+strings.ReplaceAll(string(r), "_", "-")] = []domain.Role{r}
 	}
 	fs.Var(&c.ConsoleOIDCRoles, "console-oidc-roles", "which groups come with which roles, as 'AB2D Admins=admin,AB2D Operations=operator'")
+	fs.BoolVar(&c.Onboarding, "onboarding", false, "in a sandbox too, refuse credentials until the steps to production access are done or overridden; in production they always are")
 	fs.Var(&c.TwoPerson, "console-two-person", "what one asks for and another approves: any of attestation.revoke,attestation.backdate,client.create; empty for nothing")
 }
 

@@ -143,7 +143,7 @@ func (c *console) client(a *ask) error {
 	}
 	may := a.who.May(domain.MayManageClients)
 	if may {
-		v.Actions = []web.Link{{Text: "Rotate the secret", URL: here + "/rotate"}, {Text: "Change the addresses", URL: here + "/networks"}, {Text: "Change the keys", URL: here + "/keys"}}
+		v.Actions = []web.Link{{Text: "Rotate the secret", URL: here + "/rotate"}, {Text: "Send a secret", URL: here + "/deliver"}, {Text: "Change the addresses", URL: here + "/networks"}, {Text: "Change the keys", URL: here + "/keys"}}
 		if k.Enabled {
 			v.Actions = append(v.Actions, web.Link{Text: "Disable", URL: here + "/disable"})
 		} else {
@@ -222,6 +222,7 @@ func (a *ask) networks() (all []netip.Prefix, err error) {
 
 func (c *console) newClient(a *ask) error {
 	var made clients.Created
+	var asked string
 	err := func() error {
 		if err := a.why().Check(); err != nil {
 			return err
@@ -230,7 +231,7 @@ func (c *console) newClient(a *ask) error {
 		if err != nil {
 			return err
 		}
-		cmd := clients.New{By: a.by(), Name: a.FormValue("name"), Networks: networks, Secret: true}
+		cmd := clients.New{Name: a.FormValue("name"), Networks: networks, Secret: true}
 		rows, err := a.Oversight.Contracts(a.ctx(), a.who)
 		if err != nil {
 			return err
@@ -247,10 +248,12 @@ func (c *console) newClient(a *ask) error {
 		if len(cmd.Contracts) == 0 {
 			return domain.Errorf(domain.Invalid, "The client is for no contract.").WithNext("Choose one or more.")
 		}
-		made, err = a.Clients.Create(a.ctx(), cmd)
+		made, asked, err = a.Oversight.CreateClient(a.ctx(), a.who, cmd, a.why())
 		return err
 	}()
-	if err == nil {
+	if err == nil && asked != "" {
+		return a.Redirect(approvalsPath+"/"+asked+"?done=asked", fiber.StatusSeeOther)
+	} else if err == nil {
 		return a.page(web.SecretPage(a.clientShell("The client is created", made.Client.ID), "The client is created", string(made.Client.ID), made.Secret, ""))
 	}
 	title, form, formErr := a.newClientPage()
@@ -309,16 +312,15 @@ func (c *console) clientAct(action string) func(*ask) error {
 		if err = a.why().Check(); err == nil {
 			switch action {
 			case "rotate":
-				hours := map[string]int{"0": 0, "24": 24, "72": 72}
-				overlap, ok := hours[a.FormValue("overlap")]
+				overlap, ok := overlaps[a.FormValue("overlap")]
 				if !ok {
 					overlap = -1 // refused by the rule itself
 				}
-				made, failed := a.Clients.Rotate(a.ctx(), a.by(), k.ID, time.Duration(overlap)*time.Hour)
+				made, failed := a.Clients.Rotate(a.ctx(), a.by(), k.ID, overlap)
 				if failed == nil {
 					until := "The old one ends now."
 					if overlap > 0 {
-						until = fmt.Sprintf("The old one counts for %d more hours.", overlap)
+						until = fmt.Sprintf("The old one counts for %d more hours.", int(overlap.Hours()))
 					}
 					return a.page(web.SecretPage(a.clientShell("The secret is rotated", k.ID), "The secret is rotated", string(k.ID), made.Secret, until))
 				}

@@ -115,6 +115,9 @@ func (c *console) pages(g fiber.Router) {
 	c.clientPages(g)
 	c.auditPages(g)
 	c.systemPages(g)
+	c.approvalPages(g)
+	c.heldPages(g)
+	c.onboardingPages(g)
 }
 
 func nothingHere() error {
@@ -177,9 +180,14 @@ type ask struct {
 func (a *ask) ctx() context.Context { return a.UserContext() }
 func (a *ask) now() time.Time       { return a.Clock.Now() }
 
+// permit refuses what only people with a permission may be shown.
+func (a *ask) permit(p domain.Permission) error {
+	return staff.Permit(a.ctx(), a.Oversight.Store, a.now(), a.who, p, "console.page", a.Path())
+}
+
 // by is who does something, and why.
 func (a *ask) by() clients.By {
-	return clients.By{Actor: a.who.Actor(), Roles: a.who.Roles, Reason: a.why().Text}
+	return oversight.By(a.who, a.why())
 }
 
 // why is the reason that a form gives.
@@ -209,7 +217,13 @@ func (c *console) guarded(p domain.Permission, h func(*ask) error) fiber.Handler
 		if f.Method() != fiber.MethodGet && f.Method() != fiber.MethodHead && !same(f.FormValue("token"), s.FormToken) {
 			return c.failed(f, a, domain.Errorf(domain.Forbidden, "The form is not of this session, or is too old.").WithNext("Open the page again and send the form from there."))
 		}
-		err = staff.Permit(a.ctx(), c.Oversight.Store, a.now(), a.who, p, "console.page", f.Path())
+		if f.Method() == fiber.MethodPost && f.FormValue("hold") != "" { // sent as the session ran out: to be kept, not done
+			if _, err := c.Staff.Note(a.ctx(), s, map[string]string{"held": a.typed().Encode(), "held at": f.Path()}); err != nil {
+				return c.failed(f, a, err)
+			}
+			return f.Redirect(f.OriginalURL(), fiber.StatusSeeOther)
+		}
+		err = a.permit(p)
 		if err == nil {
 			err = h(a)
 		}
@@ -241,7 +255,11 @@ func (c *console) explained(f *fiber.Ctx, err error) (e *domain.Error, quote str
 		return domain.Errorf(domain.NotFound, "There is nothing at this address."), ""
 	}
 	quote = domain.NewQuote()
-	c.Log.ErrorContext(f.UserContext(), "console", "path", f.Path(), "error", err, "quote", quote)
+	path := f.Path()
+	if strings.HasPrefix(path, oncePath) {
+		path = oncePath // the rest is a key
+	}
+	c.Log.ErrorContext(f.UserContext(), "console", "path", path, "error", err, "quote", quote)
 	return domain.Errorf(domain.Internal, "An internal error occurred.").WithNext("Try again. If it goes on, tell the help desk."), quote
 }
 
@@ -283,6 +301,7 @@ func (a *ask) page(page templ.Component) error { return send(a.Ctx, page) }
 var done = map[string]string{
 	"cancelled": "The job is cancelled and its files are gone.", "extended": "The files are kept longer.", "expired": "The files are gone.",
 	"started": "The export is started.", "recorded": "The event is recorded.", "changed": "The change is made.", "stayed": "You stay signed in.",
+	"decided": "The decision is recorded.", "asked": "Nothing is done yet: somebody else has to approve it.",
 	"maintenance": "The maintenance mode is changed.",
 }
 
@@ -303,7 +322,7 @@ func (a *ask) shell(title, section string, crumbs ...web.Link) web.Shell {
 		p         domain.Permission
 	}{
 		{"Dashboard", root + "/", domain.MaySee}, {"Jobs", root + "/jobs", domain.MaySee}, {"Sponsors", root + "/sponsors", domain.MaySee},
-		{"Contracts", root + "/contracts", domain.MaySee}, {"API clients", root + "/clients", domain.MaySee}, {"Audit log", root + "/audit", domain.MayReadAudit},
+		{"Contracts", root + "/contracts", domain.MaySee}, {"API clients", root + "/clients", domain.MaySee}, {"Approvals", approvalsPath, domain.MaySee}, {"Held changes", heldPath, domain.MaySee}, {"Audit log", root + "/audit", domain.MayReadAudit},
 		{"System health", root + "/system", domain.MaySee}, {"Settings", root + "/settings", domain.MaySee},
 	} {
 		if a.who.May(n.p) {

@@ -26,13 +26,15 @@ func (w *world) actions() map[string]domain.Permission {
 		"/console/jobs/start": domain.MayRunJobs, "/console/contracts/S0001/attestation?kind=lapse": domain.MayManageContracts,
 		"/console/clients/new": domain.MayManageClients, "/console/clients/client/rotate": domain.MayManageClients, "/console/clients/client/disable": domain.MayManageClients,
 		"/console/clients/client/enable": domain.MayManageClients, "/console/clients/client/networks": domain.MayManageClients, "/console/clients/client/keys": domain.MayManageClients,
-		"/console/clients/client/revoke": domain.MayManageClients,
+		"/console/clients/client/revoke": domain.MayManageClients, "/console/clients/client/deliver": domain.MayManageClients,
+		"/console/contracts/S0001/specialist": domain.MayManageContracts, "/console/contracts/S0001/sandbox": domain.MayManageContracts, "/console/contracts/S0001/override": domain.MayManageContracts,
+		"/console/contracts/S0001/updates": domain.MayManageContracts, "/console/held/people/release": domain.MayManageContracts, "/console/held/listed/reject": domain.MayManageContracts,
 	}
 }
 
 func (w *world) denied(t *testing.T) int {
 	t.Helper()
-	found, err := w.Store.Search(t.Context(), ports.AuditQuery{Outcome: "forbidden"})
+	found, err := w.Store.Search(t.Context(), ports.AuditQuery{Outcome: "forbidden", Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

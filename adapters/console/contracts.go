@@ -227,17 +227,18 @@ func (c *console) contract(a *ask) error {
 	for _, t := range contractTabs {
 		v.Tabs = append(v.Tabs, web.Link{Text: t[1], URL: a.with(here, "tab", t[0]), Current: t[0] == v.Tab})
 	}
-	v.Facts = []web.Fact{{Name: "Name", Text: held.Name}, {Name: "Sponsor", Text: held.Of.Name, URL: sponsorsPath + "/" + string(held.Sponsor)}, {Name: "Parent organization", Text: cmp.Or(held.Of.Parent, "–")}, {Name: "Last export", Text: "never"}}
+	v.Facts = []web.Fact{{Name: "Name", Text: held.Name}, {Name: "Sponsor", Text: held.Of.Name, URL: sponsorsPath + "/" + string(held.Sponsor)}, {Name: "Parent organization", Text: cmp.Or(held.Of.Parent, "–")}, {Name: "Last export", Text: "never"},
+		{Name: "Kept", Text: map[bool]string{true: "by staff", false: "as HPMS says"}[held.Updates == domain.Manual]}}
 	if !held.LastExport.IsZero() {
 		v.Facts[3] = web.Fact{Name: "Last export", At: held.LastExport}
 	}
 	if a.who.May(domain.MayManageContracts) {
-		v.Actions = attestActions(held.Standing, here)
+		v.Actions = append(attestActions(held.Standing, here), web.Link{Text: "Change who keeps it", URL: here + "/updates"})
 	}
 	if a.who.May(domain.MayRunJobs) && held.Standing.Active {
 		v.Actions = append(v.Actions, web.Link{Text: "Start an export", URL: jobsPath + "/start?contract=" + string(n)})
 	}
-	v.Steps = steps(held)
+	v.Steps = a.steps(held)
 	picture(&v, held)
 	v.Attestors = web.Table{Caption: "Active attestors", Columns: []string{"Active attestor", "Office"}}
 	for _, at := range held.Standing.Attestors {
@@ -293,25 +294,6 @@ func attestActions(s domain.Standing, here string) (actions []web.Link) {
 		add("Re-attest", domain.Reattest)
 	}
 	return actions
-}
-
-func steps(c oversight.Contract) []web.Step {
-	var enabled, addressed int
-	for _, k := range c.Clients {
-		if k.Enabled {
-			enabled++
-			if len(k.Networks) > 0 {
-				addressed++
-			}
-		}
-	}
-	exported := !c.LastExport.IsZero()
-	return []web.Step{
-		{Says: "Attested", Done: c.Standing.Active, More: "An attestor (CEO, CFO or COO) has to be active."},
-		{Says: "Credentials issued", Done: enabled > 0, More: plural(enabled, "enabled API client")},
-		{Says: "Addresses approved", Done: addressed > 0, More: "A client that may call from registered addresses only."},
-		{Says: "First export", Done: exported, More: "A complete export of this contract."},
-	}
 }
 
 // picture places the stretches from the first event to today.
@@ -518,7 +500,10 @@ func (c *console) attest(a *ask) error {
 		ch.Seen = ""
 		p, err = a.Oversight.PreviewAttestation(a.ctx(), a.who, ch, a.why())
 	} else if err == nil {
-		if _, err = a.Oversight.RecordAttestation(a.ctx(), a.who, ch, a.why()); err == nil {
+		var asked string
+		if _, asked, err = a.Oversight.RecordAttestation(a.ctx(), a.who, ch, a.why()); err == nil && asked != "" {
+			return a.Redirect(approvalsPath+"/"+asked+"?done=asked", fiber.StatusSeeOther)
+		} else if err == nil {
 			return a.Redirect(contractsPath+"/"+string(n)+"?tab=attestation&done=recorded", fiber.StatusSeeOther)
 		}
 	}

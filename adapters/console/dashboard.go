@@ -234,6 +234,13 @@ func (c *console) dashboard(a *ask) error {
 			return j.StartedAt.Sub(j.CreatedAt), !j.StartedAt.IsZero()
 		})}
 	v.Alerts = append(attentionJobs(pulse.Within(24*time.Hour)), attentionContracts(contracts)...)
+	for _, more := range []func() ([]web.Alert, error){a.attentionApprovals, a.attentionHeld} {
+		alerts, err := more()
+		if err != nil {
+			return err
+		}
+		v.Alerts = append(v.Alerts, alerts...)
+	}
 	for _, k := range known {
 		for _, s := range k.LiveSecrets(a.now()) {
 			if !s.ExpiresAt.IsZero() && s.ExpiresAt.Before(a.now().AddDate(0, 0, 14)) {

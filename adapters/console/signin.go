@@ -316,7 +316,7 @@ func (a *ask) typed() url.Values { return typed(a.Ctx) }
 func typed(f *fiber.Ctx) url.Values {
 	held := url.Values{}
 	f.Request().PostArgs().VisitAll(func(key, value []byte) {
-		if k := string(key); k != "token" {
+		if k := string(key); k != "token" && k != "hold" {
 			held.Add(k, string(value))
 		}
 	})

@@ -23,6 +23,8 @@ import (
 	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/clients"
 	"cms.gov/ab2d/application/download"
+	"cms.gov/ab2d/application/enrollment"
+	"cms.gov/ab2d/application/listing"
 	"cms.gov/ab2d/application/oversight"
 	"cms.gov/ab2d/application/staff"
 	"cms.gov/ab2d/domain"
@@ -46,8 +48,10 @@ func newWorld(t *testing.T, change ...func(*console.Config)) *world {
 	w := &world{Site: s, jobs: map[domain.JobState]domain.JobID{}}
 	w.fill(t)
 	changes := &attestation.UseCase{Store: s.Store, Clock: s.Clock}
+	known := &clients.UseCase{Store: s.Store, Clock: s.Clock, KeySets: jwks.Checker{}, SecretKey: domain.SecretKey("key")}
 	w.oversee = &oversight.UseCase{Store: s.Store, Coverage: s.Store, Audit: s.Store, Files: s.Files, Packing: memory.Packing{}, Clock: s.Clock, Export: s.Export,
-		Sweep: s.Retention, Attestation: changes}
+		Sweep: s.Retention, Attestation: changes, Clients: known,
+		Listing: &listing.UseCase{Store: s.Store, Clock: s.Clock, Attestation: changes}, Intake: &enrollment.UseCase{Store: s.Store, Coverage: s.Store, Clock: s.Clock}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -64,8 +68,7 @@ func newWorld(t *testing.T, change ...func(*console.Config)) *world {
 	}
 	app := fiber.New(fiber.Config{Immutable: true, DisableStartupMessage: true, UnescapePath: true})
 	if err := console.Mount(app, cfg, console.UseCases{Clock: s.Clock, Oversight: w.oversee, Attestation: changes,
-		Staff:   &staff.UseCase{Store: s.Store, Clock: s.Clock, Limits: limits},
-		Clients: &clients.UseCase{Store: s.Store, Clock: s.Clock, KeySets: jwks.Checker{}, SecretKey: domain.SecretKey("key")}}); err != nil {
+		Staff: &staff.UseCase{Store: s.Store, Clock: s.Clock, Limits: limits}, Clients: known}); err != nil {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
@@ -92,6 +95,7 @@ func (w *world) fill(t *testing.T) {
 		w.Claims.Put(domain.PatientID(p), site.Claim("c"+p, p, "2021-05-05", site.Start.AddDate(0, -1, 0)))
 	}
 	w.Claims.Put("3", `{"resourceType":"ExplanationOfBenefit","id":`)
+	w.hold()
 	job := w.Exported(site.First, domain.Window{})
 	w.jobs[job.State] = job.ID
 	file := download.Ask{Client: w.Client, From: netip.MustParseAddr("192.0.2.7"), Job: job.ID, Name: "S0001_0001.ndjson", Form: domain.GzipForm}
@@ -122,6 +126,19 @@ func (w *world) fill(t *testing.T) {
 	w.Clock.Advance(time.Minute)
 	w.jobs[domain.Failed], w.jobs[domain.Cancelled], w.jobs[domain.InProgress] = failed, cancelled, running
 	w.jobs[domain.Submitted] = w.KickOff(site.First, domain.Window{})
+}
+
+// hold has changes wait that HPMS and the source of enrollment brought.
+func (w *world) hold() {
+	w.Do(func(ctx context.Context, tx ports.Tx) error {
+		return errors.Join(
+			tx.Holds.Put(ctx, domain.Hold{ID: "listed", Kind: domain.HeldListing, At: w.Clock.Now(), State: domain.HoldWaiting, Before: 2, Dropped: 2, Ends: []domain.ContractNumber{site.First, site.Second},
+				Reason: "HPMS no longer lists 2 of 2 attested contracts, which is more than 25%."}),
+			tx.Holds.Put(ctx, domain.Hold{ID: "people", Kind: domain.HeldEnrollment, Contract: site.First, At: w.Clock.Now(), State: domain.HoldWaiting, Before: 100, Dropped: 95,
+				Reason: "Of the 100 people enrolled in contract S0001 in 2026-01 the source no longer has 95, which is more than 20%."}),
+			tx.Intakes.Put(ctx, domain.Intake{Contract: site.First, Months: []domain.MonthIntake{{Month: domain.NewMonth(2026, 1), At: site.Start, People: 100}},
+				Pass: &domain.Pass{ID: "p", Hold: "people", Months: []domain.PassMonth{{Month: domain.NewMonth(2026, 1), Done: true, People: 5}, {Month: domain.NewMonth(2026, 2), Done: true, People: 4}}}}))
+	})
 }
 
 // visitor is a browser without a face.

@@ -40,52 +40,58 @@ func NewStore() *Store { return NewStoreAt(time.Now) }
 // NewStoreAt returns an empty store whose own clock, which leases go by, is now.
 func NewStoreAt(now func() time.Time) *Store {
 	return &Store{Queue: &Queue{}, now: now, state: state{
-		jobs:       map[domain.JobID]domain.ExportJobState{},
-		partitions: map[domain.PartitionID]partition{},
-		downloads:  map[domain.DownloadKey]domain.Download{},
-		polls:      map[pollKey]ports.Poll{},
-		keys:       map[keyOf]domain.IdempotencyKey{},
-		sponsors:   map[domain.SponsorID]domain.Sponsor{},
-		contracts:  map[domain.ContractNumber]domain.Contract{},
-		clients:    map[domain.ClientID]domain.Client{},
-		activity:   map[domain.ClientID]domain.ClientActivity{},
-		holds:      map[string]domain.Hold{},
-		errands:    map[string]errand{},
-		intakes:    map[domain.ContractNumber]domain.Intake{},
-		gathered:   map[domain.ContractNumber]map[domain.PatientID]domain.Enrollee{},
-		unsealed:   map[int64]bool{},
-		sessions:   map[string]domain.Session{},
-		switches:   map[string]domain.Switch{},
+		jobs:        map[domain.JobID]domain.ExportJobState{},
+		partitions:  map[domain.PartitionID]partition{},
+		downloads:   map[domain.DownloadKey]domain.Download{},
+		polls:       map[pollKey]ports.Poll{},
+		keys:        map[keyOf]domain.IdempotencyKey{},
+		sponsors:    map[domain.SponsorID]domain.Sponsor{},
+		contracts:   map[domain.ContractNumber]domain.Contract{},
+		clients:     map[domain.ClientID]domain.Client{},
+		activity:    map[domain.ClientID]domain.ClientActivity{},
+		holds:       map[string]domain.Hold{},
+		errands:     map[string]errand{},
+		intakes:     map[domain.ContractNumber]domain.Intake{},
+		gathered:    map[domain.ContractNumber]map[domain.PatientID]domain.Enrollee{},
+		unsealed:    map[int64]bool{},
+		sessions:    map[string]domain.Session{},
+		switches:    map[string]domain.Switch{},
+		approvals:   map[string]domain.Approval{},
+		onboardings: map[domain.ContractNumber]domain.Onboarding{},
+		links:       map[string]domain.OneTimeLink{},
 	}}
 }
 
 // state is everything that units of work change. Values in it are replaced and
 // never changed in place, so that a copy of the maps is a copy of all.
 type state struct {
-	jobs       map[domain.JobID]domain.ExportJobState
-	partitions map[domain.PartitionID]partition
-	files      []domain.OutputFile
-	downloads  map[domain.DownloadKey]domain.Download
-	polls      map[pollKey]ports.Poll
-	keys       map[keyOf]domain.IdempotencyKey
-	sponsors   map[domain.SponsorID]domain.Sponsor
-	contracts  map[domain.ContractNumber]domain.Contract
-	clients    map[domain.ClientID]domain.Client
-	activity   map[domain.ClientID]domain.ClientActivity
-	events     []domain.AttestationEvent
-	records    []ports.AuditEntry
-	recorded   int64 // the number of the last one ever
-	unsealed   map[int64]bool
-	seals      []domain.Seal
-	archives   []domain.AuditArchive
-	stated     []domain.Preference
-	holds      map[string]domain.Hold
-	errands    map[string]errand
-	intakes    map[domain.ContractNumber]domain.Intake
-	gathered   map[domain.ContractNumber]map[domain.PatientID]domain.Enrollee
-	sessions   map[string]domain.Session
-	switches   map[string]domain.Switch
-	tokens     int
+	jobs        map[domain.JobID]domain.ExportJobState
+	partitions  map[domain.PartitionID]partition
+	files       []domain.OutputFile
+	downloads   map[domain.DownloadKey]domain.Download
+	polls       map[pollKey]ports.Poll
+	keys        map[keyOf]domain.IdempotencyKey
+	sponsors    map[domain.SponsorID]domain.Sponsor
+	contracts   map[domain.ContractNumber]domain.Contract
+	clients     map[domain.ClientID]domain.Client
+	activity    map[domain.ClientID]domain.ClientActivity
+	events      []domain.AttestationEvent
+	records     []ports.AuditEntry
+	recorded    int64 // the number of the last one ever
+	unsealed    map[int64]bool
+	seals       []domain.Seal
+	archives    []domain.AuditArchive
+	stated      []domain.Preference
+	holds       map[string]domain.Hold
+	errands     map[string]errand
+	intakes     map[domain.ContractNumber]domain.Intake
+	gathered    map[domain.ContractNumber]map[domain.PatientID]domain.Enrollee
+	sessions    map[string]domain.Session
+	switches    map[string]domain.Switch
+	approvals   map[string]domain.Approval
+	onboardings map[domain.ContractNumber]domain.Onboarding
+	links       map[string]domain.OneTimeLink
+	tokens      int
 }
 
 func (s state) copy() state {
@@ -109,6 +115,9 @@ func (s state) copy() state {
 	s.gathered = maps.Clone(s.gathered)
 	s.sessions = maps.Clone(s.sessions)
 	s.switches = maps.Clone(s.switches)
+	s.approvals = maps.Clone(s.approvals)
+	s.onboardings = maps.Clone(s.onboardings)
+	s.links = maps.Clone(s.links)
 	return s
 }
 
@@ -178,17 +187,18 @@ func (s *unit) ports() ports.Tx {
 		Attestations: attestations{s},
 		Preferences:  preferences{s},
 		Holds:        holds{s},
-		Errands:      errands{s},
-		Intakes:      intakes{s},
-		Gathering:    gathering{s},
-		Audit:        audit{s},
-		AuditTrail:   auditTrail{s},
-		Seals:        auditSeals{s},
-		Archives:     auditArchives{s},
-		Queue:        scheduler{s},
-		Sessions:     sessions{s},
-		Switches:     switches{s},
-		JobFigures:   figures{s},
+		Approvals:    approvals{s}, Onboardings: onboardings{s}, OneTimeLinks: oneTimeLinks{s},
+		Errands:    errands{s},
+		Intakes:    intakes{s},
+		Gathering:  gathering{s},
+		Audit:      audit{s},
+		AuditTrail: auditTrail{s},
+		Seals:      auditSeals{s},
+		Archives:   auditArchives{s},
+		Queue:      scheduler{s},
+		Sessions:   sessions{s},
+		Switches:   switches{s},
+		JobFigures: figures{s},
 	}
 }
 

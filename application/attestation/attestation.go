@@ -5,6 +5,7 @@ package attestation
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,9 @@ type Change struct {
 	// history has moved on since, Record refuses with a conflict. Empty is not
 	// checked.
 	Seen string
+
+	// Told is what the audit trail tells of who does it, as domain.Staff.Details.
+	Told map[string]string `json:"-"`
 }
 
 // Preview is what a change does to what may leave.
@@ -119,7 +123,11 @@ func (u *UseCase) RecordIn(ctx context.Context, tx ports.Tx, actor domain.Actor,
 func action(kind domain.AttestationKind) string { return "attestation." + string(kind) }
 
 func detail(c Change) map[string]string {
-	d := map[string]string{"reason": c.Reason}
+	d := maps.Clone(c.Told)
+	if d == nil {
+		d = map[string]string{}
+	}
+	d["reason"] = c.Reason
 	for key, value := range map[string]string{"effective": c.Effective.String(), "attestor": c.Attestor.Name, "office": c.Attestor.Office,
 		"corrects": c.Corrects, "corrected kind": string(c.CorrectedKind)} {
 		if value != "" {

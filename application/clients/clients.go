@@ -6,7 +6,6 @@ package clients
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -44,6 +43,7 @@ type By struct {
 	Actor  domain.Actor
 	Roles  []domain.Role // of staff
 	Reason string
+	Told   map[string]string `json:"-"` // what the audit trail tells of who does it, as domain.Staff.Details
 }
 
 // New is a client to be.
@@ -67,35 +67,71 @@ type Created struct {
 
 // Create registers an enabled client. It fails with forbidden, with invalid for
 // what a client cannot be, and with a conflict when there is one of that id.
-func (u *UseCase) Create(ctx context.Context, cmd New) (Created, error) {
-	c := domain.Client{ID: cmd.ID, Sponsor: cmd.Sponsor, Name: strings.TrimSpace(cmd.Name), Contracts: cmd.Contracts, Networks: cmd.Networks,
-		Keys: cmd.Keys, Enabled: true, CreatedAt: u.Clock.Now()}
-	if c.ID == "" {
-		c.ID = domain.NewClientID()
-	}
-	secret := ""
-	if cmd.Secret {
-		secret = domain.NewSecret()
-		c.Rotate(u.secret(secret, c.CreatedAt), 0)
-	}
-	err := u.recorded(ctx, cmd.By, Create, c.ID, func(ctx context.Context, tx ports.Tx) (map[string]string, error) {
-		if err := u.check(ctx, tx, &c); err != nil {
-			return nil, err
-		}
-		switch _, err := tx.Clients.Get(ctx, c.ID); domain.CodeOf(err) {
-		case domain.NotFound:
-		case "":
-			return nil, domain.Errorf(domain.Conflict, "There is a client %s already.", c.ID).WithNext("Change that one, or give another id.")
-		default:
-			return nil, err
-		}
-		return map[string]string{"sponsor": string(c.Sponsor), "name": c.Name, "contracts": numbers(c.Contracts), "networks": blocks(c.Networks),
-			"keys": keys(c.Keys), "secret": secretIDs(c.Secrets)}, tx.Clients.Put(ctx, c)
+func (u *UseCase) Create(ctx context.Context, cmd New) (made Created, err error) {
+	err = u.recorded(ctx, cmd.By, Create, cmd.ID, func(ctx context.Context, tx ports.Tx) (domain.ClientID, map[string]string, error) {
+		var detail map[string]string
+		made, detail, err = u.create(ctx, tx, cmd)
+		return made.Client.ID, detail, err
 	})
 	if err != nil {
 		return Created{}, err
 	}
-	return Created{c, secret}, nil
+	return made, nil
+}
+
+// CreateIn is Create as part of a larger unit of work. A refusal leaves nothing
+// behind.
+func (u *UseCase) CreateIn(ctx context.Context, tx ports.Tx, cmd New) (Created, error) {
+	err := may(cmd.By, Create)
+	if err == nil {
+		err = reasonable(cmd.Reason)
+	}
+	if err != nil {
+		return Created{}, err
+	}
+	made, detail, err := u.create(ctx, tx, cmd)
+	if err != nil {
+		return Created{}, err
+	}
+	return made, u.record(ctx, tx, cmd.By, Create, made.Client.ID, "done", detail)
+}
+
+// Check fails as Create would for what the client cannot be, and changes nothing.
+func (u *UseCase) Check(ctx context.Context, cmd New) error {
+	return u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		c, _ := u.toBe(cmd)
+		return u.check(ctx, tx, &c)
+	})
+}
+
+// toBe is the client that a command asks for.
+func (u *UseCase) toBe(cmd New) (c domain.Client, secret string) {
+	c = domain.Client{ID: cmd.ID, Sponsor: cmd.Sponsor, Name: strings.TrimSpace(cmd.Name), Contracts: cmd.Contracts, Networks: cmd.Networks,
+		Keys: cmd.Keys, Enabled: true, CreatedAt: u.Clock.Now()}
+	if c.ID == "" {
+		c.ID = domain.NewClientID()
+	}
+	if cmd.Secret {
+		secret = domain.NewSecret()
+		c.Rotate(u.secret(secret, c.CreatedAt), 0)
+	}
+	return c, secret
+}
+
+func (u *UseCase) create(ctx context.Context, tx ports.Tx, cmd New) (Created, map[string]string, error) {
+	c, secret := u.toBe(cmd)
+	if err := u.check(ctx, tx, &c); err != nil {
+		return Created{}, nil, err
+	}
+	switch _, err := tx.Clients.Get(ctx, c.ID); domain.CodeOf(err) {
+	case domain.NotFound:
+	case "":
+		return Created{}, nil, domain.Errorf(domain.Conflict, "There is a client %s already.", c.ID).WithNext("Change that one, or give another id.")
+	default:
+		return Created{}, nil, err
+	}
+	return Created{c, secret}, map[string]string{"sponsor": string(c.Sponsor), "client name": c.Name, "contracts": numbers(c.Contracts), "networks": blocks(c.Networks),
+		"keys": keys(c.Keys), "secret": secretIDs(c.Secrets)}, tx.Clients.Put(ctx, c)
 }
 
 // Rotate gives the client a new secret, which is shown this once. The one
@@ -240,49 +276,46 @@ func (u *UseCase) secret(secret string, now time.Time) domain.ClientSecret {
 // audit trail is to tell.
 func (u *UseCase) change(ctx context.Context, by By, action string, id domain.ClientID,
 	do func(context.Context, ports.Tx, *domain.Client) (map[string]string, error)) (changed domain.Client, err error) {
-	err = u.recorded(ctx, by, action, id, func(ctx context.Context, tx ports.Tx) (detail map[string]string, err error) {
+	err = u.recorded(ctx, by, action, id, func(ctx context.Context, tx ports.Tx) (_ domain.ClientID, detail map[string]string, err error) {
 		err = tx.Clients.Update(ctx, id, func(c *domain.Client) error {
 			detail, err = do(ctx, tx, c)
 			changed = *c
 			return err
 		})
-		return detail, err
+		return id, detail, err
 	})
 	return changed, err
 }
 
 // recorded does something as one fact with its record. What is refused is told
 // beside it.
-func (u *UseCase) recorded(ctx context.Context, by By, action string, id domain.ClientID, do func(context.Context, ports.Tx) (map[string]string, error)) error {
-	record := func(ctx context.Context, tx ports.Tx, outcome string, detail map[string]string) error {
-		detail = maps.Clone(detail)
-		if detail == nil {
-			detail = map[string]string{}
-		}
-		detail["reason"] = by.Reason[:min(len(by.Reason), longest)]
-		return tx.Audit.Record(ctx, domain.AuditRecord{At: u.Clock.Now(), Actor: by.Actor, Action: action, Target: string(id), Outcome: outcome, Detail: detail})
-	}
+func (u *UseCase) recorded(ctx context.Context, by By, action string, id domain.ClientID, do func(context.Context, ports.Tx) (domain.ClientID, map[string]string, error)) error {
 	err := may(by, action)
 	if err == nil {
 		err = reasonable(by.Reason)
 	}
 	if err == nil {
 		err = u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-			detail, err := do(ctx, tx)
+			id, detail, err := do(ctx, tx)
 			if err != nil {
 				return err
 			}
-			return record(ctx, tx, "done", detail)
+			return u.record(ctx, tx, by, action, id, "done", detail)
 		})
 	}
 	if code := domain.CodeOf(err); err != nil && code != domain.Internal && code != domain.Unavailable {
 		if auditErr := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-			return record(ctx, tx, string(code), nil)
+			return u.record(ctx, tx, by, action, id, string(code), nil)
 		}); auditErr != nil {
 			return auditErr
 		}
 	}
 	return err
+}
+
+func (u *UseCase) record(ctx context.Context, tx ports.Tx, by By, action string, id domain.ClientID, outcome string, detail map[string]string) error {
+	r := domain.AuditRecord{At: u.Clock.Now(), Actor: by.Actor, Action: action, Target: string(id), Outcome: outcome, Detail: map[string]string{"reason": by.Reason[:min(len(by.Reason), longest)]}}
+	return tx.Audit.Record(ctx, r.Telling(detail).Telling(by.Told))
 }
 
 var clientID = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)

@@ -275,17 +275,19 @@ func (u *UseCase) List(ctx context.Context) (states []State, err error) {
 // fails with not_found for nothing held under the id, and with a conflict when
 // that was decided, or the source has said something else since.
 func (u *UseCase) Release(ctx context.Context, actor domain.Actor, id, note string) error {
-	return u.decide(ctx, actor, id, domain.HoldReleased, note)
+	return u.Decide(ctx, actor, id, domain.HoldReleased, note, nil)
 }
 
 // Reject drops what is held. The enrollment in force stays until the next time
 // the months are due. It fails as Release does.
 func (u *UseCase) Reject(ctx context.Context, actor domain.Actor, id, note string) error {
-	return u.decide(ctx, actor, id, domain.HoldRejected, note)
+	return u.Decide(ctx, actor, id, domain.HoldRejected, note, nil)
 }
 
-func (u *UseCase) decide(ctx context.Context, actor domain.Actor, id string, state domain.HoldState, note string) error {
-	return holds.Decide(ctx, u.Store, holds.Decision{At: u.Clock.Now(), Actor: actor, ID: id, Kind: domain.HeldEnrollment, State: state, Note: note,
+// Decide releases or rejects what is held. What is told goes into the audit
+// trail. It fails as Release does.
+func (u *UseCase) Decide(ctx context.Context, actor domain.Actor, id string, state domain.HoldState, note string, told map[string]string) error {
+	return holds.Decide(ctx, u.Store, holds.Decision{At: u.Clock.Now(), Actor: actor, ID: id, Kind: domain.HeldEnrollment, State: state, Note: note, Told: told,
 		Wakes: func(h domain.Hold) string { return errand(h.Contract) },
 		Records: func(h domain.Hold) domain.AuditRecord {
 			return domain.AuditRecord{Action: "enrollment." + string(state), Target: string(h.Contract),

@@ -18,7 +18,8 @@ type Decision struct {
 	ID    string
 	Kind  domain.HoldKind // of what is held
 	State domain.HoldState
-	Note  string // why, which must be given
+	Note  string            // why, which must be given
+	Told  map[string]string // what the audit trail tells of who decides beside the id
 
 	Wakes   func(domain.Hold) string // the errand that goes on with it
 	Records func(domain.Hold) domain.AuditRecord
@@ -51,6 +52,6 @@ func Decide(ctx context.Context, store ports.UnitOfWork, d Decision) error {
 		}
 		r := d.Records(h)
 		r.At, r.Actor, r.Outcome = d.At, d.Actor, "done"
-		return tx.Audit.Record(ctx, r)
+		return tx.Audit.Record(ctx, r.Telling(d.Told))
 	})
 }

@@ -4,6 +4,7 @@
 package listing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -170,7 +171,7 @@ func (u *UseCase) Waiting(ctx context.Context) (waiting []domain.Hold, err error
 // HPMS is asked does it. It fails with not_found for nothing held under the id,
 // and with a conflict when that was decided or superseded.
 func (u *UseCase) Release(ctx context.Context, actor domain.Actor, id, note string) (Outcome, error) {
-	if err := u.decide(ctx, actor, id, domain.HoldReleased, note); err != nil {
+	if err := u.Decide(ctx, actor, id, domain.HoldReleased, note, nil); err != nil {
 		return Outcome{}, err
 	}
 	return u.Refresh(ctx, actor)
@@ -179,19 +180,23 @@ func (u *UseCase) Release(ctx context.Context, actor domain.Actor, id, note stri
 // Reject keeps the attestations that would have ended, until HPMS lists them as
 // attested and then not again. It fails as Release does.
 func (u *UseCase) Reject(ctx context.Context, actor domain.Actor, id, note string) error {
-	return u.decide(ctx, actor, id, domain.HoldRejected, note)
+	return u.Decide(ctx, actor, id, domain.HoldRejected, note, nil)
 }
 
-func (u *UseCase) decide(ctx context.Context, actor domain.Actor, id string, state domain.HoldState, note string) error {
-	return holds.Decide(ctx, u.Store, holds.Decision{At: u.Clock.Now(), Actor: actor, ID: id, Kind: domain.HeldListing, State: state, Note: note,
+// Decide releases or rejects what is held, and leaves it to the next time HPMS is
+// asked, which it brings about at once, to act on that. What is told goes into
+// the audit trail. It fails as Release does.
+func (u *UseCase) Decide(ctx context.Context, actor domain.Actor, id string, state domain.HoldState, note string, told map[string]string) error {
+	return holds.Decide(ctx, u.Store, holds.Decision{At: u.Clock.Now(), Actor: actor, ID: id, Kind: domain.HeldListing, State: state, Note: note, Told: told,
 		Wakes: func(domain.Hold) string { return errand },
 		Records: func(h domain.Hold) domain.AuditRecord {
 			return domain.AuditRecord{Action: "hpms." + string(state), Target: id, Detail: map[string]string{"reason": note, "would end": list(h.Ends)}}
 		}})
 }
 
-// SetUpdates says whether a contract follows HPMS or is left to staff.
-func (u *UseCase) SetUpdates(ctx context.Context, actor domain.Actor, n domain.ContractNumber, updates domain.Updates, reason string) error {
+// SetUpdates says whether a contract follows HPMS or is left to staff. What is
+// told goes into the audit trail.
+func (u *UseCase) SetUpdates(ctx context.Context, actor domain.Actor, n domain.ContractNumber, updates domain.Updates, reason string, told map[string]string) error {
 	if updates != domain.Automatic && updates != domain.Manual {
 		return domain.Errorf(domain.Invalid, "%q is neither %s nor %s.", updates, domain.Automatic, domain.Manual)
 	}
@@ -203,6 +208,7 @@ func (u *UseCase) SetUpdates(ctx context.Context, actor domain.Actor, n domain.C
 		if err != nil {
 			return err
 		}
+		before := cmp.Or(c.Updates, domain.Automatic)
 		c.Updates = updates
 		if err := tx.Contracts.Put(ctx, c); err != nil {
 			return err
@@ -211,7 +217,7 @@ func (u *UseCase) SetUpdates(ctx context.Context, actor domain.Actor, n domain.C
 			return err
 		}
 		return tx.Audit.Record(ctx, domain.AuditRecord{At: u.Clock.Now(), Actor: actor, Action: "contract.updates", Target: string(n), Outcome: "done",
-			Detail: map[string]string{"updates": string(updates), "reason": reason}})
+			Detail: map[string]string{"before": string(before), "after": string(updates), "reason": reason}}.Telling(told))
 	})
 }
 

@@ -226,7 +226,7 @@ func TestAPersonReleasesOrRejects(t *testing.T) {
 
 func TestManualContractsAreLeftAlone(t *testing.T) {
 	w := setup(t)
-	if err := w.use.SetUpdates(t.Context(), mia, "S1001", domain.Manual, "their lawyers called"); err != nil {
+	if err := w.use.SetUpdates(t.Context(), mia, "S1001", domain.Manual, "their lawyers called", nil); err != nil {
 		t.Fatal(err)
 	}
 	w.says(func(l *domain.ListedContract) { l.Attested, l.Name = false, "Other" }, "S1001")
@@ -234,7 +234,7 @@ func TestManualContractsAreLeftAlone(t *testing.T) {
 	if h, _ := w.use.Attestation.Look(t.Context(), "S1001"); !h.Standing.Active || h.Contract.Name != "Plan S1001" {
 		t.Errorf("%+v", h)
 	}
-	if err := w.use.SetUpdates(t.Context(), mia, "S1001", domain.Automatic, "over"); err != nil {
+	if err := w.use.SetUpdates(t.Context(), mia, "S1001", domain.Automatic, "over", nil); err != nil {
 		t.Fatal(err)
 	}
 	w.refresh()

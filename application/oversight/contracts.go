@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cms.gov/ab2d/application/attestation"
+	"cms.gov/ab2d/application/clients"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 )
@@ -123,6 +124,7 @@ type Contract struct {
 	Clients []domain.Client // that hold it
 	Jobs    []JobRow        // the newest
 	History []ports.AuditEntry
+	Onboard domain.Onboarding
 }
 
 // Contract returns a contract, for any role. It fails with not_found.
@@ -142,6 +144,9 @@ func (u *UseCase) Contract(ctx context.Context, who domain.Staff, n domain.Contr
 			return err
 		}
 		if c.Events, err = tx.Attestations.Of(ctx, n); err != nil {
+			return err
+		}
+		if c.Onboard, err = tx.Onboardings.Get(ctx, n); err != nil {
 			return err
 		}
 		c.Standing, c.Periods = domain.StandingOn(c.Events, c.Today), domain.Stretches(c.Events, c.Today)
@@ -228,16 +233,26 @@ func (u *UseCase) PreviewAttestation(ctx context.Context, who domain.Staff, c at
 }
 
 // RecordAttestation changes a contract's attestation; see
-// attestation.UseCase.Record. It fails with forbidden too.
-func (u *UseCase) RecordAttestation(ctx context.Context, who domain.Staff, c attestation.Change, why domain.Reason) (attestation.Preview, error) {
-	if err := u.permit(ctx, who, domain.MayManageContracts, "attestation."+string(c.Kind), string(c.Contract)); err != nil {
-		return attestation.Preview{}, err
+// attestation.UseCase.Record. Where that needs two people it asks for it, and
+// returns the id of the request. It fails with forbidden too.
+func (u *UseCase) RecordAttestation(ctx context.Context, who domain.Staff, c attestation.Change, why domain.Reason) (p attestation.Preview, asked string, err error) {
+	if p, err = u.PreviewAttestation(ctx, who, c, why); domain.CodeOf(err) == domain.Forbidden || domain.CodeOf(err) == domain.Invalid {
+		return p, "", err
 	}
-	if err := why.Check(); err != nil {
-		return attestation.Preview{}, err
+	c.Reason, c.Told = withTicket(why), who.Details()
+	paired := u.pairedChange(c, p)
+	if err != nil || paired == "" {
+		p, err = u.Attestation.Record(ctx, who.Actor(), c) // it tells refusals too
+		return p, "", err
 	}
-	c.Reason = withTicket(why)
-	return u.Attestation.Record(ctx, who.Actor(), c)
+	c.Told = nil
+	a, err := u.ask(ctx, who, domain.Approval{Action: paired, Does: "attestation." + string(c.Kind), Target: string(c.Contract), Needs: domain.MayManageContracts, Reason: why, Says: p.Says}, c)
+	return p, a.ID, err
+}
+
+// By is who does something to a client, and why.
+func By(who domain.Staff, why domain.Reason) clients.By {
+	return clients.By{Actor: who.Actor(), Roles: who.Roles, Reason: withTicket(why), Told: who.Details()}
 }
 
 func withTicket(why domain.Reason) string {

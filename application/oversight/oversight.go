@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"cms.gov/ab2d/application/attestation"
+	"cms.gov/ab2d/application/clients"
+	"cms.gov/ab2d/application/enrollment"
 	"cms.gov/ab2d/application/export"
+	"cms.gov/ab2d/application/listing"
 	"cms.gov/ab2d/application/retention"
 	"cms.gov/ab2d/application/staff"
 	"cms.gov/ab2d/domain"
@@ -27,6 +30,13 @@ type UseCase struct {
 	Export      *export.UseCase
 	Sweep       *retention.UseCase
 	Attestation *attestation.UseCase
+	Clients     *clients.UseCase
+	Listing     *listing.UseCase
+	Intake      *enrollment.UseCase
+
+	TwoPerson        []domain.PairedAction // what one asks for and another approves
+	Onboard          bool                  // credentials wait for the steps to production access
+	SandboxElsewhere bool                  // jobs of the sandbox are not known here
 }
 
 func (u *UseCase) permit(ctx context.Context, who domain.Staff, p domain.Permission, action, target string) error {

@@ -51,7 +51,7 @@ func hpmsCommand(ctx context.Context, c *config.Config, args []string) error {
 		if err != nil {
 			return err
 		}
-		return use.SetUpdates(ctx, operator(), n, domain.Updates(args[0]), args[2])
+		return use.SetUpdates(ctx, operator(), n, domain.Updates(args[0]), args[2], nil)
 	}
 	return errors.New(hpmsUsage)
 }

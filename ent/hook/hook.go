@@ -21,6 +21,18 @@ func (f APIClientFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, e
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.APIClientMutation", m)
 }
 
+// The ApprovalFunc type is an adapter to allow the use of ordinary
+// function as Approval mutator.
+type ApprovalFunc func(context.Context, *ent.ApprovalMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ApprovalFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ApprovalMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ApprovalMutation", m)
+}
+
 // The AttestationEventFunc type is an adapter to allow the use of ordinary
 // function as AttestationEvent mutator.
 type AttestationEventFunc func(context.Context, *ent.AttestationEventMutation) (ent.Value, error)
@@ -223,6 +235,30 @@ func (f JobContractFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value,
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.JobContractMutation", m)
+}
+
+// The OnboardingFunc type is an adapter to allow the use of ordinary
+// function as Onboarding mutator.
+type OnboardingFunc func(context.Context, *ent.OnboardingMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f OnboardingFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.OnboardingMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.OnboardingMutation", m)
+}
+
+// The OneTimeLinkFunc type is an adapter to allow the use of ordinary
+// function as OneTimeLink mutator.
+type OneTimeLinkFunc func(context.Context, *ent.OneTimeLinkMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f OneTimeLinkFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.OneTimeLinkMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.OneTimeLinkMutation", m)
 }
 
 // The OutputFileFunc type is an adapter to allow the use of ordinary

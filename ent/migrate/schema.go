@@ -36,6 +36,33 @@ var (
 			},
 		},
 	}
+	// ApprovalsColumns holds the columns for the "approvals" table.
+	ApprovalsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString},
+		{Name: "state", Type: field.TypeString},
+		{Name: "asked_by", Type: field.TypeString},
+		{Name: "decided_by", Type: field.TypeString, Default: ""},
+		{Name: "asked_at", Type: field.TypeTime},
+		{Name: "body", Type: field.TypeJSON},
+	}
+	// ApprovalsTable holds the schema information for the "approvals" table.
+	ApprovalsTable = &schema.Table{
+		Name:       "approvals",
+		Columns:    ApprovalsColumns,
+		PrimaryKey: []*schema.Column{ApprovalsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "approval_state_asked_at",
+				Unique:  false,
+				Columns: []*schema.Column{ApprovalsColumns[1], ApprovalsColumns[4]},
+			},
+			{
+				Name:    "approval_asked_at",
+				Unique:  false,
+				Columns: []*schema.Column{ApprovalsColumns[4]},
+			},
+		},
+	}
 	// AttestationEventsColumns holds the columns for the "attestation_events" table.
 	AttestationEventsColumns = []*schema.Column{
 		{Name: "number", Type: field.TypeInt64, Increment: true},
@@ -456,6 +483,37 @@ var (
 			},
 		},
 	}
+	// OnboardingsColumns holds the columns for the "onboardings" table.
+	OnboardingsColumns = []*schema.Column{
+		{Name: "contract", Type: field.TypeString},
+		{Name: "body", Type: field.TypeJSON},
+	}
+	// OnboardingsTable holds the schema information for the "onboardings" table.
+	OnboardingsTable = &schema.Table{
+		Name:       "onboardings",
+		Columns:    OnboardingsColumns,
+		PrimaryKey: []*schema.Column{OnboardingsColumns[0]},
+	}
+	// OneTimeLinksColumns holds the columns for the "one_time_links" table.
+	OneTimeLinksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString},
+		{Name: "client", Type: field.TypeString},
+		{Name: "sealed", Type: field.TypeBytes},
+		{Name: "ends_at", Type: field.TypeTime},
+	}
+	// OneTimeLinksTable holds the schema information for the "one_time_links" table.
+	OneTimeLinksTable = &schema.Table{
+		Name:       "one_time_links",
+		Columns:    OneTimeLinksColumns,
+		PrimaryKey: []*schema.Column{OneTimeLinksColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "onetimelink_ends_at",
+				Unique:  false,
+				Columns: []*schema.Column{OneTimeLinksColumns[3]},
+			},
+		},
+	}
 	// OutputFilesColumns holds the columns for the "output_files" table.
 	OutputFilesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt64, Increment: true},
@@ -703,6 +761,7 @@ var (
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		APIClientsTable,
+		ApprovalsTable,
 		AttestationEventsTable,
 		AuditArchivesTable,
 		AuditRecordsTable,
@@ -720,6 +779,8 @@ var (
 		HoldsTable,
 		IdempotencyKeysTable,
 		JobContractsTable,
+		OnboardingsTable,
+		OneTimeLinksTable,
 		OutputFilesTable,
 		PartitionsTable,
 		PollsTable,
@@ -735,6 +796,10 @@ var (
 
 func init() {
 	APIClientsTable.ForeignKeys[0].RefTable = SponsorsTable
+	ApprovalsTable.Annotation = &entsql.Annotation{}
+	ApprovalsTable.Annotation.Checks = map[string]string{
+		"approved_by_another": "state <> 'approved' OR decided_by <> asked_by",
+	}
 	AuditUnsealedTable.Annotation = &entsql.Annotation{
 		Table: "audit_unsealed",
 	}

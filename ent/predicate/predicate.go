@@ -9,6 +9,9 @@ import (
 // APIClient is the predicate function for apiclient builders.
 type APIClient func(*sql.Selector)
 
+// Approval is the predicate function for approval builders.
+type Approval func(*sql.Selector)
+
 // AttestationEvent is the predicate function for attestationevent builders.
 type AttestationEvent func(*sql.Selector)
 
@@ -59,6 +62,12 @@ type IdempotencyKey func(*sql.Selector)
 
 // JobContract is the predicate function for jobcontract builders.
 type JobContract func(*sql.Selector)
+
+// Onboarding is the predicate function for onboarding builders.
+type Onboarding func(*sql.Selector)
+
+// OneTimeLink is the predicate function for onetimelink builders.
+type OneTimeLink func(*sql.Selector)
 
 // OutputFile is the predicate function for outputfile builders.
 type OutputFile func(*sql.Selector)

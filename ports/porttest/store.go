@@ -49,6 +49,7 @@ func Stores(t *testing.T, create func(t *testing.T) Store) {
 	t.Run("Secrets", func(t *testing.T) { Secrets(t, create) })
 	t.Run("Sessions", func(t *testing.T) { Sessions(t, create) })
 	t.Run("Switches", func(t *testing.T) { Switches(t, create) })
+	t.Run("Approvals", func(t *testing.T) { Approvals(t, create) })
 	t.Run("JobFigures", func(t *testing.T) { JobFigures(t, create) })
 	t.Run("Audit", func(t *testing.T) { Audit(t, create) })
 	t.Run("AuditTrail", func(t *testing.T) { AuditTrail(t, create) })

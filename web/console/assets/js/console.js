@@ -53,9 +53,19 @@
     seen = Date.now();
     dialog.close();
   });
+  // A half-filled form is sent to be kept, not to be done, and is there again
+  // after the next sign-in.
+  const leave = () => {
+    const form = one('form.form');
+    if (!form) { location.reload(); return; }
+    const hold = document.createElement('input');
+    hold.type = 'hidden'; hold.name = 'hold'; hold.value = '1';
+    form.append(hold);
+    form.submit();
+  };
   setInterval(() => {
     const rest = deadline() - Date.now();
-    if (rest <= 0) { location.reload(); return; }
+    if (rest <= 0) { leave(); return; }
     if (rest > idle - warn && deadline() === seen + idle || rest > 120000 && deadline() !== seen + idle) return;
     left.textContent = String(Math.ceil(rest / 1000));
     if (!dialog.open) dialog.showModal();

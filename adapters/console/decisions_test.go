@@ -1,0 +1,383 @@
+package console_test
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cms.gov/ab2d/adapters/memory/site"
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
+)
+
+// fill sends a form of a page with its token.
+func (v *visitor) fill(path string, pairs ...string) answer {
+	v.t.Helper()
+	form := url.Values{"token": {v.token(path)}, "reason": {"the sponsor asked for it"}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		form.Set(pairs[i], pairs[i+1])
+	}
+	return v.post(path, form)
+}
+
+func (w *world) standing(n domain.ContractNumber) (s domain.Standing) {
+	w.Do(func(ctx context.Context, tx ports.Tx) error {
+		events, err := tx.Attestations.Of(ctx, n)
+		s = domain.StandingOn(events, domain.Today(w.Clock.Now()))
+		return err
+	})
+	return s
+}
+
+func (w *world) trail(t *testing.T, action string) []ports.AuditEntry {
+	t.Helper()
+	found, err := w.Store.Search(t.Context(), ports.AuditQuery{Action: action})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(found)
+	return found
+}
+
+func path(a answer) string {
+	p, _, _ := strings.Cut(a.to, "?")
+	return p
+}
+
+var lapse = []string{"kind", "lapse", "who", "Ada|CFO", "effective", "2026-03-02"}
+
+// What ends an attestation needs somebody else, who sees what was asked for, by
+// whom and why; the asker's word alone does nothing, whatever their roles.
+func TestTwoPeopleEndAnAttestation(t *testing.T) {
+	w := newWorld(t)
+	w.oversee.TwoPerson = domain.PairedActions
+	mia, kim := w.signIn(t, "sandbox-attestation"), w.signIn(t, "sandbox-admin")
+	asked := mia.fill("/console/contracts/S0001/attestation?kind=lapse", lapse...)
+	here := path(asked)
+	if asked.status != 303 || !strings.HasPrefix(here, "/console/approvals/") || !w.standing(site.First).Active {
+		t.Fatalf("asking is answered %d %s, and the contract is %+v", asked.status, asked.to, w.standing(site.First))
+	}
+	if page := mia.get(here).body; !strings.Contains(page, "Nothing") && !strings.Contains(page, "Waiting") || strings.Contains(page, here+"/approve") {
+		t.Error("who asked is not told that it waits, or is offered to approve it")
+	}
+	if a := mia.post(here+"/approve", url.Values{"token": {mia.token("/console/")}, "reason": {"I approve of myself"}}); a.status != 409 || w.standing(site.First).Active == false {
+		t.Errorf("approving one's own request is answered %d", a.status)
+	}
+	for _, person := range []string{"sandbox-viewer", "sandbox-operator", "sandbox-auditor"} {
+		v := w.signIn(t, person)
+		for _, action := range []string{"/approve", "/deny"} {
+			if a := v.get(here + action); a.status != 403 {
+				t.Errorf("%s is shown the form %s: %d", person, action, a.status)
+			}
+			if a := v.post(here+action, url.Values{"token": {v.token("/console/")}, "reason": {"I want to decide this"}}); a.status != 403 {
+				t.Errorf("%s decides: %d", person, a.status)
+			}
+		}
+	}
+	if page := kim.get("/console/").body; !strings.Contains(page, "Mia Chen asks for approval") {
+		t.Error("the dashboard does not say that something waits for approval")
+	}
+	if a := kim.fill(here+"/approve", "reason", "short"); a.status != 422 || !w.standing(site.First).Active {
+		t.Errorf("approving without a reason is answered %d", a.status)
+	}
+	if a := kim.fill(here + "/approve"); a.status != 303 || w.standing(site.First).Active {
+		t.Fatalf("approving is answered %d and the contract is %+v", a.status, w.standing(site.First))
+	}
+	if a := kim.post(here+"/deny", url.Values{"token": {kim.token("/console/")}, "reason": {"I changed my mind"}}); a.status != 409 {
+		t.Errorf("deciding again is answered %d", a.status)
+	}
+	did := w.trail(t, "attestation.lapse")
+	if last := did[len(did)-1]; last.Actor.ID != "sandbox-attestation" || last.Detail["approved by"] != "Kim Larsen (sandbox-admin)" || last.Detail["role"] != "attestation_manager" || last.Detail["name"] != "Mia Chen" {
+		t.Errorf("the trail tells %+v", last)
+	}
+	if gave := w.trail(t, "approval.give"); len(gave) < 2 || gave[len(gave)-1].Outcome != "done" || gave[len(gave)-1].Detail["asked by"] != "Mia Chen (sandbox-attestation)" {
+		t.Errorf("the trail tells of the approval %+v", gave)
+	}
+}
+
+// A request that is denied, has expired or whose contract has moved on changes
+// nothing.
+func TestARequestThatIsNotApprovedDoesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.oversee.TwoPerson = domain.PairedActions
+	mia, kim := w.signIn(t, "sandbox-attestation"), w.signIn(t, "sandbox-admin")
+	ask := func() string {
+		return path(mia.fill("/console/contracts/S0001/attestation?kind=lapse", lapse...))
+	}
+	denied := ask()
+	if a := kim.fill(denied + "/deny"); a.status != 303 || !strings.Contains(kim.get(denied).body, "Denied") {
+		t.Errorf("denying is answered %d", a.status)
+	}
+	thought := ask()
+	if a := mia.fill(thought + "/deny"); a.status != 303 { // who asked may take it back
+		t.Errorf("taking it back is answered %d", a.status)
+	}
+	late := ask()
+	w.Clock.Advance(72 * time.Hour)
+	kim = w.signIn(t, "sandbox-admin")
+	if a := kim.post(late+"/approve", url.Values{"token": {kim.token("/console/")}, "reason": {"better late than never"}}); a.status != 409 || !strings.Contains(a.body, "expired") {
+		t.Errorf("approving after three days is answered %d", a.status)
+	}
+	if !w.standing(site.First).Active {
+		t.Error("the attestation ended all the same")
+	}
+	for _, id := range []string{"none", strings.Repeat("x", 300)} {
+		if a := kim.get("/console/approvals/" + id); a.status != 404 {
+			t.Errorf("the request %.10q is answered %d", id, a.status)
+		}
+	}
+}
+
+// A re-attestation that begins earlier needs two people; one of today does not.
+func TestBackdatingNeedsTwoPeople(t *testing.T) {
+	w := newWorld(t)
+	w.oversee.TwoPerson = []domain.PairedAction{domain.PairBackdate}
+	mia := w.signIn(t, "sandbox-attestation")
+	form := "/console/contracts/S0003/attestation?kind=attest"
+	if a := mia.fill(form, "kind", "attest", "attestor", "Bo", "office", "CEO", "effective", "2026-03-01"); !strings.HasPrefix(a.to, "/console/approvals/") {
+		t.Errorf("attesting from yesterday is answered %d %s", a.status, a.to)
+	}
+	if a := mia.fill(form, "kind", "attest", "attestor", "Bo", "office", "CEO", "effective", "2026-03-02"); !strings.HasPrefix(a.to, "/console/contracts/") || !w.standing("S0003").Active {
+		t.Errorf("attesting from today on is answered %d %s", a.status, a.to)
+	}
+}
+
+func TestTwoPeopleCreateAClient(t *testing.T) {
+	w := newWorld(t)
+	w.oversee.TwoPerson = domain.PairedActions
+	dana, kim := w.signIn(t, "sandbox-operator"), w.signIn(t, "sandbox-admin")
+	asked := dana.fill("/console/clients/new", "name", "Nightly", "contracts", "S0001", "networks", "192.0.2.0/24")
+	here := path(asked)
+	if !strings.HasPrefix(here, "/console/approvals/") || strings.Contains(dana.get("/console/clients").body, "Nightly") {
+		t.Fatalf("asking is answered %d %s, or the client is there", asked.status, asked.to)
+	}
+	if a := kim.fill(here + "/approve"); a.status != 303 {
+		t.Fatalf("approving is answered %d", a.status)
+	}
+	if !strings.Contains(dana.get("/console/clients").body, "Nightly") || !strings.Contains(kim.get(here).body, "without a secret") {
+		t.Error("the client is not there, or the request does not say what came of it")
+	}
+}
+
+// Credentials wait until the steps before them are done, or somebody overrides
+// them with a reason; the page says what is missing.
+func TestCredentialsWaitForTheStepsBefore(t *testing.T) {
+	w := newWorld(t)
+	w.oversee.Onboard = true
+	kim := w.signIn(t, "sandbox-admin")
+	create := func(contract string) answer {
+		return kim.fill("/console/clients/new", "name", "Nightly", "contracts", contract, "networks", "192.0.2.0/24")
+	}
+	refuses := func(what string, missing ...string) {
+		t.Helper()
+		a := create("S0001")
+		for _, m := range missing {
+			if a.status != 409 || !strings.Contains(a.body, m) {
+				t.Errorf("%s: creating credentials is answered %d, without %q", what, a.status, m)
+			}
+		}
+	}
+	refuses("at first", "no data operations specialist is named", "no sandbox export is verified")
+	here := "/console/contracts/S0001"
+	for _, form := range [][]string{{"/specialist", "name", "Ann"}, {"/specialist", "name", "Ann", "email", "not an address"}, {"/specialist", "email", "ann@example.com"}, {"/sandbox", "job", "odd"}, {"/specialist", "name", "Ann", "email", "ann@example.com", "reason", "short"}} {
+		if a := kim.fill(here+form[0], form[1:]...); a.status != 422 {
+			t.Errorf("%q is answered %d", form, a.status)
+		}
+	}
+	if a := kim.fill(here+"/specialist", "name", "Ann Lee", "email", "ann@example.com"); a.status != 303 || !strings.Contains(kim.get(here).body, "ann@example.com") {
+		t.Errorf("naming the specialist is answered %d", a.status)
+	}
+	refuses("with a specialist", "no sandbox export is verified")
+	for _, job := range []domain.JobID{w.jobs[domain.Failed], w.jobs[domain.InProgress], domain.NewJobID()} {
+		if a := kim.fill(here+"/sandbox", "job", string(job)); a.status != 409 {
+			t.Errorf("the job %s counts as a sandbox export: %d", job, a.status)
+		}
+	}
+	if a := kim.fill("/console/contracts/S0002/sandbox", "job", string(w.jobs[domain.Successful])); a.status != 409 {
+		t.Errorf("an export of another contract counts: %d", a.status)
+	}
+	if a := kim.fill(here+"/sandbox", "job", string(w.jobs[domain.Successful])); a.status != 303 {
+		t.Errorf("verifying the export is answered %d", a.status)
+	}
+	if a := kim.fill("/console/clients/new", "name", "Nightly", "contracts", "S0001"); a.status != 409 || !strings.Contains(a.body, "no addresses are approved") {
+		t.Errorf("without addresses: %d", a.status)
+	}
+	if a := create("S0001"); a.status != 200 {
+		t.Errorf("with all steps done: %d", a.status)
+	}
+	if a := create("S0003"); a.status != 409 || !strings.Contains(a.body, "no attestor is active") {
+		t.Errorf("for a contract that never attested: %d", a.status)
+	}
+	if a := kim.fill("/console/contracts/S0003/override", "reason", "the administrator decided so"); a.status != 303 || !strings.Contains(kim.get("/console/contracts/S0003").body, "the administrator decided so") {
+		t.Errorf("overriding is answered %d", a.status)
+	}
+	if a := create("S0003"); a.status != 200 {
+		t.Errorf("after overriding: %d", a.status)
+	}
+	for action, n := range map[string]int{"onboarding.specialist": 1, "onboarding.sandbox": 1, "onboarding.override": 1} {
+		done := 0
+		for _, r := range w.trail(t, action) {
+			if r.Outcome == "done" && r.Detail["reason"] != "" && r.Detail["name"] == "Kim Larsen" {
+				done++
+			}
+		}
+		if done != n {
+			t.Errorf("%s is %d times in the trail", action, done)
+		}
+	}
+}
+
+// A link shows the secret once, to whoever opens it first, and to nobody who
+// only looks at it.
+func TestALinkDeliversASecretOnce(t *testing.T) {
+	w := newWorld(t)
+	dana := w.signIn(t, "sandbox-operator")
+	made := dana.fill("/console/clients/client/deliver", "overlap", "0")
+	_, link, _ := strings.Cut(made.body, `<code id="link">`)
+	link, _, _ = strings.Cut(link, "<")
+	at, ok := strings.CutPrefix(link, w.base)
+	if made.status != 200 || !ok {
+		t.Fatalf("making a link is answered %d: %q", made.status, link)
+	}
+	between := func(body string) string {
+		_, secret, _ := strings.Cut(body, `<code id="secret">`)
+		secret, _, _ = strings.Cut(secret, "<")
+		return secret
+	}
+	stranger := w.visitor(t)
+	for range 2 { // as programs do that look at links in messages
+		if a := stranger.get(at); a.status != 200 || between(a.body) != "" {
+			t.Fatalf("looking at the link is answered %d", a.status)
+		}
+	}
+	opened := stranger.post(at, nil)
+	var k domain.Client
+	w.Do(func(ctx context.Context, tx ports.Tx) (err error) {
+		k, err = tx.Clients.Get(ctx, "client")
+		return err
+	})
+	if secret := between(opened.body); opened.status != 200 || !k.HasSecret(domain.SecretKey("key").Hash(secret), w.Clock.Now()) || strings.Contains(made.body, secret) {
+		t.Fatalf("opening is answered %d, or it is not the client's secret, or staff saw it", opened.status)
+	}
+	if a := stranger.post(at, nil); a.status != 404 || !strings.Contains(a.body, "opened already") || strings.Contains(a.body, "Sign in") {
+		t.Errorf("opening again is answered %d", a.status)
+	}
+	_, link, _ = strings.Cut(dana.fill("/console/clients/client/deliver", "overlap", "24").body, `<code id="link">`)
+	link, _, _ = strings.Cut(link, "<")
+	w.Clock.Advance(72 * time.Hour)
+	if a := stranger.post(strings.TrimPrefix(link, w.base), nil); a.status != 404 {
+		t.Errorf("opening after three days is answered %d", a.status)
+	}
+	if sent, got := w.trail(t, "client.link"), w.trail(t, "client.link.open"); len(sent) < 2 || len(got) != 1 || got[0].Actor.From != "127.0.0.1" || strings.Contains(got[0].Detail["link"], "once") {
+		t.Errorf("the trail tells %+v and %+v", sent, got)
+	}
+}
+
+// What upstream wants to take away is compared and decided on here, once.
+func TestHeldChangesAreDecided(t *testing.T) {
+	w := newWorld(t)
+	mia := w.signIn(t, "sandbox-attestation")
+	if page := mia.get("/console/held").body; !strings.Contains(page, "HPMS") || !strings.Contains(page, "/console/held/people") {
+		t.Error("the list does not show what is held")
+	}
+	if page := mia.get("/console/held/listed").body; !strings.Contains(page, "S0002") || !strings.Contains(page, "S0001") {
+		t.Error("the page does not say whose attestation would end")
+	}
+	if page := mia.get("/console/held/people").body; !strings.Contains(page, "2026-01") || !strings.Contains(page, "−95 (95%)") {
+		t.Errorf("the page does not compare the months")
+	}
+	if a := mia.fill("/console/held/people/reject", "reason", "short"); a.status != 422 {
+		t.Errorf("deciding without a reason is answered %d", a.status)
+	}
+	state := func(id string) (h domain.Hold) {
+		w.Do(func(ctx context.Context, tx ports.Tx) (err error) {
+			h, err = tx.Holds.Get(ctx, id)
+			return err
+		})
+		return h
+	}
+	if a := mia.fill("/console/held/people/reject"); a.status != 303 || state("people").State != domain.HoldRejected {
+		t.Errorf("rejecting is answered %d", a.status)
+	}
+	if a := mia.fill("/console/held/listed/release"); a.status != 303 || state("listed").State != domain.HoldReleased {
+		t.Errorf("releasing is answered %d", a.status)
+	}
+	if a := mia.post("/console/held/listed/reject", url.Values{"token": {mia.token("/console/")}, "reason": {"I changed my mind"}}); a.status != 409 {
+		t.Errorf("deciding again is answered %d", a.status)
+	}
+	for _, action := range []string{"enrollment.rejected", "hpms.released"} {
+		if did := w.trail(t, action); len(did) != 1 || did[0].Detail["name"] != "Mia Chen" || did[0].Detail["role"] != "attestation_manager" || did[0].Detail["reason"] == "" {
+			t.Errorf("%s in the trail: %+v", action, did)
+		}
+	}
+	if a := mia.get("/console/held/none"); a.status != 404 {
+		t.Errorf("nothing held is answered %d", a.status)
+	}
+}
+
+// What HPMS left open is listed, and gone from there once staff said it.
+func TestStaffCompleteWhatHPMSLeftOpen(t *testing.T) {
+	w := newWorld(t)
+	w.Do(func(ctx context.Context, tx ports.Tx) error {
+		e := site.Event("S0003", domain.Attest, 2024_01_01)
+		e.Attestor = domain.Attestor{}
+		end := site.Event("S0003", domain.EndUnknown, 2026_02_27)
+		end.Attestor = domain.Attestor{}
+		if err := tx.Attestations.Append(ctx, e); err != nil {
+			return err
+		}
+		return tx.Attestations.Append(ctx, end)
+	})
+	mia := w.signIn(t, "sandbox-attestation")
+	page := mia.get("/console/held").body
+	if !strings.Contains(page, "Name the attestor") || !strings.Contains(page, "Classify it") {
+		t.Fatal("the list does not show what is open")
+	}
+	if days := w.standing("S0003").DaysLeft(domain.Today(w.Clock.Now())); days != 8 {
+		t.Errorf("before it is classified %d days are left", days)
+	}
+	id := string("S0003") + string(domain.EndUnknown)
+	_, link, _ := strings.Cut(page, `href="/console/contracts/S0003/attestation?kind=correct&amp;event=`+id)
+	link, _, _ = strings.Cut(link, `"`)
+	form := "/console/contracts/S0003/attestation?kind=correct&event=" + id + strings.ReplaceAll(link, "&amp;", "&")
+	if a := mia.fill(form, "kind", "correct", "event", id+link, "corrected", "lapse", "attestor", "Ada", "office", "CFO", "effective", "2026-02-27"); a.status != 303 {
+		t.Fatalf("classifying is answered %d: %s", a.status, a.body)
+	}
+	if page := mia.get("/console/held").body; strings.Contains(page, "Classify it") || !strings.Contains(page, "Name the attestor") {
+		t.Error("what was classified is still open")
+	}
+	if grace := w.standing("S0003").Grace; grace != 2028_02_27 {
+		t.Errorf("after a lapse the attestation may come back until %s", grace)
+	}
+}
+
+func TestAContractIsKeptByStaffOrByHPMS(t *testing.T) {
+	w := newWorld(t)
+	mia := w.signIn(t, "sandbox-attestation")
+	if a := mia.fill("/console/contracts/S0001/updates", "updates", "odd"); a.status != 422 {
+		t.Errorf("an odd way is answered %d", a.status)
+	}
+	if a := mia.fill("/console/contracts/S0001/updates", "updates", "manual"); a.status != 303 || !strings.Contains(mia.get("/console/contracts/S0001").body, "by staff") {
+		t.Errorf("changing it is answered %d", a.status)
+	}
+	if did := w.trail(t, "contract.updates"); did[len(did)-1].Detail["before"] != "automatic" || did[len(did)-1].Detail["name"] != "Mia Chen" {
+		t.Errorf("the trail tells %+v", did)
+	}
+}
+
+// A form that the page itself sends as the session ends is kept, and not done.
+func TestAFormThatIsOnlyHeldIsNotDone(t *testing.T) {
+	w := newWorld(t)
+	v := w.signIn(t, "sandbox-operator")
+	id := w.jobs[domain.Successful]
+	a := v.fill("/console/jobs/"+string(id)+"/cancel", "hold", "1", "reason", "half of a sentence that")
+	if a.status != 303 || w.Job(id).State != domain.Successful {
+		t.Fatalf("holding a form is answered %d and the job is %s", a.status, w.Job(id).State)
+	}
+	if page := v.get(a.to).body; !strings.Contains(page, "half of a sentence that") {
+		t.Error("what was typed is lost")
+	}
+}

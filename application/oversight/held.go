@@ -1,0 +1,162 @@
+package oversight
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
+)
+
+// Held returns what sources upstream brought and nobody has believed yet, the
+// oldest first, and what was decided, the latest first, for any role.
+func (u *UseCase) Held(ctx context.Context, who domain.Staff) (waiting, decided []domain.Hold, err error) {
+	if err := u.permit(ctx, who, domain.MaySee, "holds.list", ""); err != nil {
+		return nil, nil, err
+	}
+	err = u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		if waiting, err = tx.Holds.Find(ctx, "", domain.HoldWaiting); err != nil {
+			return err
+		}
+		decided = nil
+		for _, state := range []domain.HoldState{domain.HoldReleased, domain.HoldRejected} {
+			found, err := tx.Holds.Find(ctx, "", state)
+			if err != nil {
+				return err
+			}
+			decided = append(decided, found...)
+		}
+		slices.SortFunc(decided, func(a, b domain.Hold) int { return cmp.Or(b.Decided.Compare(a.Decided), cmp.Compare(a.ID, b.ID)) })
+		decided = decided[:min(len(decided), 20)]
+		return nil
+	})
+	return waiting, decided, err
+}
+
+// HeldChange is what is held, beside what is in force.
+type HeldChange struct {
+	domain.Hold
+	Ending []Standing     // for HPMS: the contracts whose attestation would end
+	Months []MonthsChange // for enrollment while it waits: the months that would change
+}
+
+// Standing is how a contract stands today.
+type Standing struct {
+	domain.Contract
+	domain.Standing
+}
+
+// MonthsChange is how many people a month has, and would have.
+type MonthsChange struct {
+	Month         domain.Month
+	Before, After int
+}
+
+// Hold returns what is held under an id, or not_found, for any role.
+func (u *UseCase) Hold(ctx context.Context, who domain.Staff, id string) (h HeldChange, err error) {
+	if err := u.permit(ctx, who, domain.MaySee, "hold.see", id); err != nil {
+		return h, err
+	}
+	err = u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		h = HeldChange{}
+		if h.Hold, err = tx.Holds.Get(ctx, id); err != nil {
+			return err
+		}
+		for _, n := range h.Ends {
+			c, err := tx.Contracts.Get(ctx, n)
+			if err != nil {
+				return err
+			}
+			events, err := tx.Attestations.Of(ctx, n)
+			if err != nil {
+				return err
+			}
+			h.Ending = append(h.Ending, Standing{c, domain.StandingOn(events, domain.Today(u.Clock.Now()))})
+		}
+		if h.Kind != domain.HeldEnrollment {
+			return nil
+		}
+		in, err := tx.Intakes.Get(ctx, h.Contract)
+		if err == nil && in.Pass != nil && in.Pass.Hold == id {
+			for _, m := range in.Pass.Months {
+				h.Months = append(h.Months, MonthsChange{m.Month, in.People(m.Month), m.People})
+			}
+		}
+		return err
+	})
+	if domain.CodeOf(err) == domain.NotFound {
+		err = domain.Errorf(domain.NotFound, "Nothing is held as %.40q.", id).WithNext("The list of held changes shows all there are.")
+	}
+	return h, err
+}
+
+// DecideHold lets what is held come into force, or rejects it. It fails with
+// forbidden, invalid, not_found, and with a conflict when it was decided or the
+// source has said something else since. What is released comes into force within
+// moments, when the processes that follow the source go on with it.
+func (u *UseCase) DecideHold(ctx context.Context, who domain.Staff, id string, release bool, why domain.Reason) error {
+	action := "hold.reject"
+	if release {
+		action = "hold.release"
+	}
+	if err := u.permit(ctx, who, domain.MayManageContracts, action, id); err != nil {
+		return err
+	}
+	h, err := u.Hold(ctx, who, id)
+	if err != nil {
+		return err
+	}
+	decide := u.Intake.Decide
+	if h.Kind == domain.HeldListing {
+		decide = u.Listing.Decide
+	}
+	state := domain.HoldRejected
+	if release {
+		state = domain.HoldReleased
+	}
+	if err = why.Check(); err == nil {
+		err = decide(ctx, who.Actor(), id, state, withTicket(why), who.Details())
+	}
+	return u.refused(ctx, err, who, action, id, why)
+}
+
+// SetUpdates says whether a contract follows HPMS or is left to staff.
+func (u *UseCase) SetUpdates(ctx context.Context, who domain.Staff, n domain.ContractNumber, updates domain.Updates, why domain.Reason) error {
+	if err := u.permit(ctx, who, domain.MayManageContracts, "contract.updates", string(n)); err != nil {
+		return err
+	}
+	err := why.Check()
+	if err == nil {
+		err = u.Listing.SetUpdates(ctx, who.Actor(), n, updates, withTicket(why), who.Details())
+	}
+	return u.refused(ctx, err, who, "contract.updates", string(n), why)
+}
+
+// Incomplete returns the events of which HPMS does not say everything: how an
+// attestation ended, or who attested. They are by contract, and for any role.
+func (u *UseCase) Incomplete(ctx context.Context, who domain.Staff) (open []domain.AttestationEvent, err error) {
+	if err := u.permit(ctx, who, domain.MaySee, "contracts.list", ""); err != nil {
+		return nil, err
+	}
+	err = u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		all, err := tx.Attestations.All(ctx)
+		open = nil
+		for _, events := range all {
+			corrected := map[string]bool{}
+			for _, e := range events {
+				corrected[e.Corrects] = true
+			}
+			for _, e := range events {
+				if !corrected[e.ID] && (e.Kind == domain.EndUnknown || e.Kind.Begins() && e.Attestor.Name == "") {
+					open = append(open, e)
+				}
+			}
+		}
+		return err
+	})
+	slices.SortFunc(open, func(a, b domain.AttestationEvent) int {
+		return cmp.Or(cmp.Compare(a.Contract, b.Contract), a.Recorded.Compare(b.Recorded), cmp.Compare(a.ID, b.ID))
+	})
+	return open, err
+}
