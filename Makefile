@@ -33,13 +33,13 @@ lint:
 	go vet ./...
 	$(LINT) staticcheck ./...
 
-generate: ## make the generated code anew (ent, templ, wire)
+generate: ## make what is generated anew: code (ent, templ, wire) and pages (docs)
 	go generate -skip 'go run -mod=mod' ./...
 
 fresh: ## fail when the generated code is not what go generate makes
 	@before=$$(git status --porcelain | sort); go generate -skip 'go run -mod=mod' ./... || exit 1; \
 	after=$$(git status --porcelain | sort); \
-	git diff --exit-code --stat -- ent web wire_gen.go && test "$$before" = "$$after" || \
+	git diff --exit-code --stat -- ent web wire_gen.go docs THIRD_PARTY_NOTICES.txt && test "$$before" = "$$after" || \
 	{ echo "the generated code is stale: run make generate and commit the result" >&2; exit 1; }
 
 cluster: build ## a cluster on this machine: Postgres, S3 server, two APIs, three workers behind one address

@@ -64,7 +64,7 @@ func TestImportsPointInward(t *testing.T) {
 			case strings.HasPrefix(imp, module+"/ent") && !strings.HasPrefix(folder, "adapters/entstore"):
 				t.Errorf("%s imports %s; only adapters/entstore knows ent", file, imp)
 			case top == "adapters" && strings.HasPrefix(imp, module+"/web") && folder != "adapters/console" && imp != module+"/web/reference":
-				t.Errorf("%s imports %s; only adapters/console shows pages, but for the API's own reference", file, imp)
+				t.Errorf("%s imports %s; only adapters/console shows pages, but for the reference and the guide", file, imp)
 			case top == "adapters" && (imp == module || strings.HasPrefix(imp, module+"/cmd")):
 				t.Errorf("%s imports %s, which is outward", file, imp)
 			}

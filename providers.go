@@ -25,6 +25,7 @@ import (
 	"cms.gov/ab2d/adapters/faultyclaims"
 	"cms.gov/ab2d/adapters/fiberapi"
 	"cms.gov/ab2d/adapters/filestore"
+	"cms.gov/ab2d/adapters/guide"
 	"cms.gov/ab2d/adapters/host"
 	"cms.gov/ab2d/adapters/memory"
 	"cms.gov/ab2d/adapters/ndjson"
@@ -527,6 +528,11 @@ func provideAPI(ctx context.Context, cfg *config.Config, parts consoleParts, bas
 	if err := description.MountReference(app, string(base), sampleClient(cfg)); err != nil {
 		return nil, err
 	}
+	pages, err := guide.New(map[bool]string{true: string(base)}[cfg.Mode == config.Sandbox])
+	if err != nil {
+		return nil, err
+	}
+	pages.Mount(app)
 	if cfg.HasRole(config.Console) && cfg.Mode == config.Sandbox {
 		console.MountStart(app, startPage(string(base), auth.url))
 	}

@@ -141,15 +141,23 @@ func (c *Config) setDefault(name, value string) {
 }
 
 // Setting is a setting as it is in force.
-type Setting struct{ Name, Value, Origin, Usage string }
+type Setting struct {
+	Name, Value, Origin, Usage string
+
+	Default string // as it is written; some defaults follow from other settings
+	Secret  bool   // its value is not shown, and may be given as a file
+}
+
+// Variable is the name of the environment variable of the setting.
+func (s Setting) Variable() string { return variable(s.Name) }
 
 // Settings returns every setting with its value and where that came from. The
 // values of secrets are not in it.
 func (c *Config) Settings() []Setting {
 	all := make([]Setting, len(c.settings))
 	for i, s := range c.settings {
-		all[i] = Setting{s.flag.Name, s.flag.Value.String(), s.origin, s.flag.Usage}
-		if slices.Contains(secrets, s.flag.Name) && !strings.HasPrefix(all[i].Value, "sqlite:") {
+		all[i] = Setting{s.flag.Name, s.flag.Value.String(), s.origin, s.flag.Usage, s.flag.DefValue, slices.Contains(secrets, s.flag.Name)}
+		if all[i].Secret && !strings.HasPrefix(all[i].Value, "sqlite:") {
 			all[i].Value = "(not shown)"
 		}
 	}

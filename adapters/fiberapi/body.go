@@ -134,11 +134,12 @@ func valueOf(name string, p map[string]json.RawMessage) (string, error) {
 	return text, nil
 }
 
-// told renders what was passed over as an OperationOutcome: one issue each.
-func ignoredToFHIR(ignored []domain.Ignored) outcome {
+// ignoredToFHIR renders what was passed over as an OperationOutcome: one issue each.
+func (a *api) ignoredToFHIR(ignored []domain.Ignored) outcome {
 	o := outcome{ResourceType: "OperationOutcome"}
 	for _, i := range ignored {
-		o.Issue = append(o.Issue, issue{Severity: "information", Code: ignoredCode(i.Code), Details: text{"Ignored: " + i.Text}, Diagnostics: i.Next})
+		o.Issue = append(o.Issue, issue{Severity: "information", Code: ignoredCode(i.Code), Details: text{"Ignored: " + i.Text}, Diagnostics: i.Next,
+			Extension: a.explained(topicIgnored)})
 	}
 	return o
 }

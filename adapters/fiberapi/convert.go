@@ -67,6 +67,7 @@ type extension struct {
 	URL          string `json:"url"`
 	ValueString  string `json:"valueString,omitempty"`
 	ValueDecimal int64  `json:"valueDecimal,omitempty"`
+	ValueURI     string `json:"valueUri,omitempty"`
 }
 
 type window struct {
@@ -261,9 +262,9 @@ func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.00
 
 // failureToFHIR tells why a job failed. Whatever it was, to the sponsor it is a
 // fault of ours unless a rule of the programme ended the job.
-func failureToFHIR(f domain.Failure) issue {
+func (a *api) failureToFHIR(f domain.Failure) issue {
 	i := issue{Severity: "error", Code: answers[domain.Internal].code, Details: text{"The export failed: " + f.Reason},
-		Diagnostics: "Start a new export. If it fails again, give the id " + f.ID + " to the help desk."}
+		Diagnostics: "Start a new export. If it fails again, give the id " + f.ID + " to the help desk.", Extension: a.explained(topicFailed)}
 	if f.Code == domain.BusinessRule {
 		i.Code = answers[domain.BusinessRule].code
 		i.Diagnostics = "Start a new export once the cause is gone. Questions to the help desk, with the id " + f.ID + "."

@@ -56,9 +56,9 @@ func (a *api) download(c *fiber.Ctx, who caller) error {
 	}
 	if f.past {
 		c.Set(fiber.HeaderContentRange, fmt.Sprintf("bytes */%d", f.size))
-		return send(c, http.StatusRequestedRangeNotSatisfiable, issue{"error", "invalid",
-			text{fmt.Sprintf("The range lies behind the end of the file, which has %d bytes in this form.", f.size)},
-			"Ask for a range within the file, or leave Range out."})
+		return a.send(c, http.StatusRequestedRangeNotSatisfiable, issue{Severity: "error", Code: "invalid",
+			Details:     text{fmt.Sprintf("The range lies behind the end of the file, which has %d bytes in this form.", f.size)},
+			Diagnostics: "Ask for a range within the file, or leave Range out."})
 	}
 	if c.Method() == fiber.MethodHead {
 		describe(c, f)

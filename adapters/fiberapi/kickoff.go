@@ -58,7 +58,7 @@ func (a *api) kickOff(v domain.FHIRVersion) func(*fiber.Ctx, caller) error {
 		}
 		c.Status(http.StatusAccepted)
 		if len(asked.terms.Ignored) > 0 {
-			return sendJSON(c, fhirJSON, ignoredToFHIR(asked.terms.Ignored))
+			return sendJSON(c, fhirJSON, a.ignoredToFHIR(asked.terms.Ignored))
 		}
 		return nil
 	}

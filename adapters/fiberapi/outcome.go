@@ -75,14 +75,53 @@ type issue struct {
 	Code        string `json:"code"`
 	Details     text   `json:"details"`               // what was wrong
 	Diagnostics string `json:"diagnostics,omitempty"` // what to do next
+
+	Extension []extension `json:"extension,omitempty"` // where the guide says more
 }
 
 type text struct {
 	Text string `json:"text"`
 }
 
-func send(c *fiber.Ctx, status int, i issue) error {
+func (a *api) send(c *fiber.Ctx, status int, i issue) error {
+	if i.Extension == nil {
+		i.Extension = a.explained(Topic(status, i.Code))
+	}
 	return sendJSON(c.Status(status), fhirJSON, outcome{"OperationOutcome", []issue{i}})
+}
+
+// ExtensionDocumentation is of an issue: where the guide that the service has
+// with it says what it means and what to do.
+const ExtensionDocumentation = "https://ab2d.cms.gov/documentation"
+
+// Troubleshooting is the page that issues are explained on, below the public
+// address, with a heading for each topic.
+const Troubleshooting = "/docs/troubleshooting"
+
+// The topics that do not follow from a status.
+const (
+	topicFailed  = "failed-export"
+	topicIgnored = "ignored-parameters"
+)
+
+// Topic is the heading under which an issue of that code is explained.
+func Topic(status int, code string) string { return strconv.Itoa(status) + "-" + code }
+
+// Topics lists the headings of everything that the API can refuse.
+func Topics() []string {
+	all := []string{topicFailed, topicIgnored, Topic(http.StatusRequestedRangeNotSatisfiable, "invalid"), Topic(answers[domain.Unavailable].status, "timeout")}
+	for _, ans := range answers {
+		all = append(all, Topic(ans.status, ans.code))
+	}
+	for status, h := range httpAnswers {
+		all = append(all, Topic(status, h.code))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (a *api) explained(topic string) []extension {
+	return []extension{{URL: ExtensionDocumentation, ValueURI: a.PublicURL + Troubleshooting + "#" + topic}}
 }
 
 // sendJSON writes & as it is, so that addresses can be read and copied.
@@ -120,7 +159,7 @@ func (a *api) handleError(c *fiber.Ctx, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		i.Code = "timeout"
 	}
-	return send(c, ans.status, i)
+	return a.send(c, ans.status, i)
 }
 
 // refuse answers what HTTP itself refuses.
@@ -135,7 +174,7 @@ func (a *api) refuse(c *fiber.Ctx, status int) error {
 	case http.StatusRequestEntityTooLarge, http.StatusRequestHeaderFieldsTooLarge:
 		drain(c.Context().Conn())
 	}
-	return send(c, status, issue{"error", h.code, text{h.text}, h.next})
+	return a.send(c, status, issue{Severity: "error", Code: h.code, Details: text{h.text}, Diagnostics: h.next})
 }
 
 // drain reads away what a client is still sending. A socket closed on unread

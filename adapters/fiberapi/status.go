@@ -44,7 +44,7 @@ func (a *api) status(c *fiber.Ctx, who caller) error {
 	case err != nil:
 		return err
 	case r.Failure != nil:
-		return send(c, exportStatus(c, r, http.StatusInternalServerError), failureToFHIR(*r.Failure))
+		return a.send(c, exportStatus(c, r, http.StatusInternalServerError), a.failureToFHIR(*r.Failure))
 	case r.Manifest != nil && !r.Running:
 		m, err := a.manifestToJSON(c.UserContext(), *r.Manifest)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -264,6 +265,7 @@ type outcome struct {
 	Issue        []struct {
 		Severity, Code, Diagnostics string
 		Details                     struct{ Text string }
+		Extension                   []struct{ URL, ValueURI string }
 	}
 }
 
@@ -272,8 +274,8 @@ type outcome struct {
 func (r response) refused(t *testing.T, status int, code string) (text, next string) {
 	t.Helper()
 	var o outcome
-	if err := json.Unmarshal(r.body, &o); err != nil || o.ResourceType != "OperationOutcome" || len(o.Issue) != 1 {
-		t.Fatalf("%d %s is no OperationOutcome", r.StatusCode, r.body)
+	if err := json.Unmarshal(r.body, &o); err != nil || o.ResourceType != "OperationOutcome" || len(o.Issue) != 1 || len(o.Issue[0].Extension) != 1 {
+		t.Fatalf("%d %s is no OperationOutcome that says where it is explained", r.StatusCode, r.body)
 	}
 	i := o.Issue[0]
 	if r.StatusCode != status || i.Code != code || r.Header.Get("Content-Type") != "application/fhir+json" {
@@ -281,6 +283,11 @@ func (r response) refused(t *testing.T, status int, code string) (text, next str
 	}
 	if i.Severity != "error" && i.Severity != "fatal" || i.Details.Text == "" || i.Diagnostics == "" {
 		t.Errorf("the refusal does not explain itself: %s", r.body)
+	}
+	page, topic, _ := strings.Cut(i.Extension[0].ValueURI, "#")
+	if !strings.HasSuffix(page, fiberapi.Troubleshooting) || !strings.Contains(page, "://") || topic != fiberapi.Topic(r.StatusCode, i.Code) && topic != "failed-export" ||
+		!slices.Contains(fiberapi.Topics(), topic) {
+		t.Errorf("%d %s is explained at %s", r.StatusCode, i.Code, i.Extension[0].ValueURI)
 	}
 	r.guarded(t)
 	return i.Details.Text, i.Diagnostics

@@ -37,7 +37,7 @@ func ignoredOutcome(i domain.Ignored) []byte {
 	if i.Code == domain.NotFound {
 		code = "not-supported"
 	}
-	return outcomeLine(map[string]any{"severity": "information", "code": code,
+	return outcomeLine(map[string]any{"severity": "information", "code": code, "extension": []extension{explained("ignored-parameters")},
 		"details": map[string]any{"text": "Ignored: " + i.Text}, "diagnostics": i.Next})
 }
 
@@ -47,6 +47,7 @@ const again = "Ask for them again with a new export of the same _since. Where th
 type extension struct {
 	URL          string      `json:"url"`
 	ValueString  string      `json:"valueString,omitempty"`
+	ValueURI     string      `json:"valueUri,omitempty"`
 	ValueBoolean *bool       `json:"valueBoolean,omitempty"`
 	ValueID      *identifier `json:"valueIdentifier,omitempty"`
 }
@@ -62,6 +63,7 @@ func (f *fetched) outcome(code string, retryable bool, text, next string) []byte
 	for _, mbi := range f.IDs.All() {
 		about = append(about, extension{URL: mbiExtension, ValueID: &identifier{"http://hl7.org/fhir/sid/us-mbi", string(mbi)}})
 	}
+	about = append(about, explained("error-file-"+code))
 	return outcomeLine(map[string]any{"severity": "error", "code": code, "extension": about,
 		"details": map[string]any{"text": text}, "diagnostics": next})
 }
@@ -74,10 +76,18 @@ func outcomeLine(issue map[string]any) []byte {
 	return append(line, '\n')
 }
 
+// explained says where the guide explains an issue. The file does not depend on
+// the address that the service goes by, so this begins at its root.
+func explained(topic string) extension {
+	return extension{URL: documentationExtension, ValueURI: "/docs/troubleshooting#" + topic}
+}
+
 // The extensions of an OperationOutcome that say whom it is about, the MBI in
 // force first, and whether asking again may help.
 const (
 	retryableExtension = "https://ab2d.cms.gov/retryable"
 	patientExtension   = "https://ab2d.cms.gov/patient"
 	mbiExtension       = "https://ab2d.cms.gov/mbi"
+
+	documentationExtension = "https://ab2d.cms.gov/documentation"
 )

@@ -69,7 +69,7 @@ func Show(p Page) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</p><p><a href=\"/swagger-ui.html\">Try it in the browser</a> · <a href=\"/openapi.yaml\">OpenAPI as YAML</a> · <a href=\"/openapi.json\">as JSON</a></p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</p><p><a href=\"/docs\">Guide</a> · <a href=\"/swagger-ui.html\">Try it in the browser</a> · <a href=\"/openapi.yaml\">OpenAPI as YAML</a> · <a href=\"/openapi.json\">as JSON</a></p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

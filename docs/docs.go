@@ -1,0 +1,12 @@
+// Package docs is what there is to read about the service: Markdown that reads
+// as well in the repository as at /docs of a running service.
+package docs
+
+import "embed"
+
+// Files are the pages, and what they show.
+//
+//go:embed *.md *.json
+var Files embed.FS
+
+//go:generate go run ./generate .
