@@ -2,6 +2,7 @@ package ab2d
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
 	"strings"
 
@@ -13,11 +14,13 @@ import (
 	"cms.gov/ab2d/adapters/fiberapi"
 	"cms.gov/ab2d/adapters/jwks"
 	"cms.gov/ab2d/adapters/oidcsignin"
+	"cms.gov/ab2d/adapters/riverjobs"
 	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/clients"
 	"cms.gov/ab2d/application/enrollment"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/listing"
+	"cms.gov/ab2d/application/maintenance"
 	"cms.gov/ab2d/application/oversight"
 	"cms.gov/ab2d/application/retention"
 	"cms.gov/ab2d/application/staff"
@@ -39,6 +42,7 @@ type consoleParts struct {
 	Claims     ports.Claims
 	Listing    *listing.UseCase
 	Enrollment *enrollment.UseCase
+	Log        *slog.Logger
 }
 
 // mountConsole serves the console on the app.
@@ -58,9 +62,14 @@ func mountConsole(ctx context.Context, app *fiber.App, cfg *config.Config, base 
 	if cfg.ConsoleNotice != "" {
 		notice = strings.Split(strings.ReplaceAll(cfg.ConsoleNotice, `\n`, "\n"), "\n")
 	}
+	queue, err := riverjobs.Pages(ctx, cfg.DatabaseURL, p.Store.DB(), console.QueuePath, p.Log)
+	if err != nil {
+		return err
+	}
 	return console.Mount(app, console.Config{
+		Queue: queue, Log: p.Log,
 		Provider: provider, Notice: notice,
-		Sandbox: cfg.Mode == config.Sandbox, Version: Version(), PublicURL: string(base), Maintenance: cfg.Maintenance, Settings: settings,
+		Sandbox: cfg.Mode == config.Sandbox, Version: Version(), PublicURL: string(base), Settings: settings,
 		Checks: func(ctx context.Context) []console.Check {
 			_, source := p.Claims.CompleteThrough(ctx)
 			return []console.Check{{Name: "database", Err: p.Store.Check(ctx)}, {Name: "file store", Err: p.Stored.Check(ctx)}, {Name: "claims source", Err: source}}
@@ -74,5 +83,6 @@ func mountConsole(ctx context.Context, app *fiber.App, cfg *config.Config, base 
 			TwoPerson: cfg.TwoPerson, Onboard: cfg.Mode == config.Production || cfg.Onboarding, SandboxElsewhere: cfg.Mode == config.Production},
 		Attestation: changes,
 		Clients:     known,
+		Maintenance: &maintenance.UseCase{Store: p.Store, Clock: p.Clock, Fixed: cfg.Maintenance},
 	})
 }

@@ -47,6 +47,7 @@ import (
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/jobs"
+	"cms.gov/ab2d/application/maintenance"
 	"cms.gov/ab2d/application/produce"
 	"cms.gov/ab2d/application/refusals"
 	"cms.gov/ab2d/application/retention"
@@ -608,7 +609,10 @@ func provideProcess(cfg *config.Config, l net.Listener, app *fiber.App, worker h
 	ready := admin.NewReadiness(log, checks...)
 	if app != nil {
 		p.Refusals = refused
-		admin.MountPublic(app, ready, cfg.Maintenance != "")
+		admin.MountPublic(app, ready, func(ctx context.Context) (bool, error) {
+			mode, err := (&maintenance.UseCase{Store: store, Fixed: cfg.Maintenance}).Now(ctx)
+			return mode.Why() != "", err
+		})
 	}
 	if cfg.AdminListen == "" {
 		return p, func() {}, nil

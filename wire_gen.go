@@ -164,6 +164,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Claims:     claims,
 		Listing:    listingUseCase,
 		Enrollment: enrollmentUseCase,
+		Log:        logger,
 	}
 	ab2dPublicURL := providePublicURL(cfg, listener)
 	ab2dProxies, err := provideProxies(cfg)

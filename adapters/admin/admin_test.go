@@ -116,17 +116,19 @@ func TestThePublicPages(t *testing.T) {
 		path        string
 		check       func(context.Context) error
 		maintenance bool
+		away        error
 		status      int
 		body        string
 	}{
-		{"/health", fails, false, 200, `{"status":"ok"}`},
-		{"/status", passes, false, 200, `{"maintenanceMode":"false"}`},
-		{"/status", passes, true, 200, `{"maintenanceMode":"true"}`},
-		{"/ready", passes, false, 200, `{"ready":true}`},
-		{"/ready", fails, false, 503, `{"ready":false}`},
+		{"/health", fails, false, nil, 200, `{"status":"ok"}`},
+		{"/status", passes, false, nil, 200, `{"maintenanceMode":"false"}`},
+		{"/status", passes, true, nil, 200, `{"maintenanceMode":"true"}`},
+		{"/status", passes, false, errors.New("the database does not answer"), 503, `{"maintenanceMode":"unknown"}`},
+		{"/ready", passes, false, nil, 200, `{"ready":true}`},
+		{"/ready", fails, false, nil, 503, `{"ready":false}`},
 	} {
 		app := fiber.New()
-		admin.MountPublic(app, admin.NewReadiness(silent, admin.Check{Name: "disk", Check: tc.check}), tc.maintenance)
+		admin.MountPublic(app, admin.NewReadiness(silent, admin.Check{Name: "disk", Check: tc.check}), func(context.Context) (bool, error) { return tc.maintenance, tc.away })
 		for method, want := range map[string]string{"GET": tc.body, "HEAD": ""} {
 			res, err := app.Test(httptest.NewRequest(method, tc.path, nil), -1)
 			if err != nil {

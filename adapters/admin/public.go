@@ -1,16 +1,22 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 )
 
+// statusWithin is how long /status waits for the database.
+const statusWithin = 3 * time.Second
+
 // MountPublic adds what anybody may ask the public address: /health, /ready
 // without reasons, and /status in the form that today's clients read, where
-// whether there is maintenance is a string.
-func MountPublic(app *fiber.App, ready *Readiness, maintenance bool) {
+// whether there is maintenance is a string. Nobody can say while the database
+// does not answer, and then that is the answer.
+func MountPublic(app *fiber.App, ready *Readiness, maintenance func(context.Context) (bool, error)) {
 	app.Get("/health", func(c *fiber.Ctx) error { return public(c, http.StatusOK, alive) })
 	app.Get("/ready", func(c *fiber.Ctx) error {
 		if !ready.State().Ready {
@@ -21,7 +27,14 @@ func MountPublic(app *fiber.App, ready *Readiness, maintenance bool) {
 	})
 	app.Get("/status", func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderAccessControlAllowOrigin, "*") // a page elsewhere shows it
-		return public(c, http.StatusOK, map[string]string{"maintenanceMode": strconv.FormatBool(maintenance)})
+		ctx, cancel := context.WithTimeout(c.UserContext(), statusWithin)
+		defer cancel()
+		on, err := maintenance(ctx)
+		if err != nil {
+			c.Set(fiber.HeaderRetryAfter, retryAfter)
+			return public(c, http.StatusServiceUnavailable, map[string]string{"maintenanceMode": "unknown"})
+		}
+		return public(c, http.StatusOK, map[string]string{"maintenanceMode": strconv.FormatBool(on)})
 	})
 }
 

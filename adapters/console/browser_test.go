@@ -100,7 +100,7 @@ func (w *world) pages() map[string]string {
 		"sponsors": "/console/sponsors", "sponsor": "/console/sponsors/sponsor", "contracts": "/console/contracts", "contracts-grace": "/console/contracts?attestation=grace",
 		"clients": "/console/clients", "client": "/console/clients/client", "client-new": "/console/clients/new", "client-rotate": "/console/clients/client/rotate", "client-networks": "/console/clients/client/networks",
 		"client-disable": "/console/clients/client/disable", "client-keys": "/console/clients/client/keys",
-		"audit": "/console/audit", "audit-refused": "/console/audit?outcome=refused", "system": "/console/system", "settings": "/console/settings",
+		"audit": "/console/audit", "audit-refused": "/console/audit?outcome=refused", "system": "/console/system", "settings": "/console/settings", "maintenance": "/console/system/maintenance",
 		"approvals": "/console/approvals", "held": "/console/held", "held-hpms": "/console/held/listed", "held-enrollment": "/console/held/people", "held-release": "/console/held/listed/release",
 		"specialist": "/console/contracts/S0001/specialist", "sandbox-export": "/console/contracts/S0001/sandbox", "override": "/console/contracts/S0001/override", "updates": "/console/contracts/S0001/updates", "client-deliver": "/console/clients/client/deliver",
 		"search": "/console/search?q=S000", "search-none": "/console/search?q=zzz", "missing": "/console/nowhere", "missing-job": "/console/jobs/none",

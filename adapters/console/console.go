@@ -24,6 +24,7 @@ import (
 
 	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/clients"
+	"cms.gov/ab2d/application/maintenance"
 	"cms.gov/ab2d/application/oversight"
 	"cms.gov/ab2d/application/staff"
 	"cms.gov/ab2d/domain"
@@ -33,11 +34,10 @@ import (
 
 // Config says how the console presents itself.
 type Config struct {
-	Sandbox     bool   // sample accounts without a password, on this machine only
-	Version     string // of this software
-	PublicURL   string // what its addresses begin with
-	Maintenance string // why no export starts; empty while they do
-	Notice      []string
+	Sandbox   bool   // sample accounts without a password, on this machine only
+	Version   string // of this software
+	PublicURL string // what its addresses begin with
+	Notice    []string
 
 	Settings []Setting
 	Checks   func(ctx context.Context) []Check // how the process does
@@ -45,6 +45,7 @@ type Config struct {
 	Address  func(c *fiber.Ctx) netip.Addr // where a request came from
 	Provider SignIn                        // nil in a sandbox without one
 	Over     <-chan struct{}               // closed when the process stops: streams end
+	Queue    http.Handler                  // the queue's own pages under QueuePath; nil for none
 	Log      *slog.Logger
 }
 
@@ -63,6 +64,7 @@ type UseCases struct {
 	Oversight   *oversight.UseCase
 	Attestation *attestation.UseCase
 	Clients     *clients.UseCase
+	Maintenance *maintenance.UseCase
 	Clock       ports.Clock
 }
 
@@ -73,6 +75,9 @@ type console struct {
 	mu      sync.Mutex
 	streams map[string]int // open ones, by session
 }
+
+// QueuePath is where the queue's own pages are.
+const QueuePath = root + "/river"
 
 // root is what all addresses of the console begin with.
 const root = "/console"
@@ -175,6 +180,7 @@ type ask struct {
 	*console
 	who     domain.Staff
 	session domain.Session
+	mode    maintenance.Mode
 }
 
 func (a *ask) ctx() context.Context { return a.UserContext() }
@@ -203,7 +209,7 @@ func (c *console) signedIn(h func(*ask) error) fiber.Handler { return c.guarded(
 // cases ask again: this is what keeps a page from being shown.
 func (c *console) guarded(p domain.Permission, h func(*ask) error) fiber.Handler {
 	return func(f *fiber.Ctx) error {
-		s, err := c.Staff.Resume(f.UserContext(), f.Cookies(c.cookieName()), strings.Contains(f.Get(fiber.HeaderAccept), "text/event-stream"))
+		s, err := c.Staff.Resume(f.UserContext(), f.Cookies(c.cookieName()), byItself(f))
 		if err == nil && !s.SignedIn() {
 			err = domain.Errorf(domain.Unauthenticated, "You are not signed in yet.")
 		}
@@ -223,7 +229,9 @@ func (c *console) guarded(p domain.Permission, h func(*ask) error) fiber.Handler
 			}
 			return f.Redirect(f.OriginalURL(), fiber.StatusSeeOther)
 		}
-		err = a.permit(p)
+		if err = a.permit(p); err == nil {
+			a.mode, err = c.Maintenance.Now(a.ctx())
+		}
 		if err == nil {
 			err = h(a)
 		}
@@ -232,6 +240,12 @@ func (c *console) guarded(p domain.Permission, h func(*ask) error) fiber.Handler
 		}
 		return nil
 	}
+}
+
+// byItself reports whether a page asks again and again while nobody is there:
+// that keeps no session alive.
+func byItself(f *fiber.Ctx) bool {
+	return strings.Contains(f.Get(fiber.HeaderAccept), "text/event-stream") || strings.HasPrefix(f.Path(), QueuePath+"/api/")
 }
 
 // statuses is the one table from codes to what HTTP says.
@@ -309,7 +323,7 @@ var done = map[string]string{
 // navigation that it belongs to.
 func (a *ask) shell(title, section string, crumbs ...web.Link) web.Shell {
 	s := web.Shell{Title: title, Sandbox: a.Sandbox, Person: a.who.Name, Token: a.session.FormToken, Version: a.Version, Crumbs: crumbs,
-		Told: a.Maintenance, Done: done[a.Query("done")], Search: "",
+		Told: a.mode.Why(), Done: done[a.Query("done")], Search: "",
 		Idle: int(a.Staff.Limits.Idle.Seconds()), Warn: int((a.Staff.Limits.Idle - min(2*time.Minute, a.Staff.Limits.Idle/2)).Seconds()),
 		End: int(a.session.EndsAt.Sub(a.now()).Seconds())}
 	var roles []string

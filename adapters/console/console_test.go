@@ -26,7 +26,7 @@ func (w *world) actions() map[string]domain.Permission {
 		"/console/jobs/start": domain.MayRunJobs, "/console/contracts/S0001/attestation?kind=lapse": domain.MayManageContracts,
 		"/console/clients/new": domain.MayManageClients, "/console/clients/client/rotate": domain.MayManageClients, "/console/clients/client/disable": domain.MayManageClients,
 		"/console/clients/client/enable": domain.MayManageClients, "/console/clients/client/networks": domain.MayManageClients, "/console/clients/client/keys": domain.MayManageClients,
-		"/console/clients/client/revoke": domain.MayManageClients, "/console/clients/client/deliver": domain.MayManageClients,
+		"/console/clients/client/revoke": domain.MayManageClients, "/console/clients/client/deliver": domain.MayManageClients, "/console/system/maintenance": domain.MayManageSettings,
 		"/console/contracts/S0001/specialist": domain.MayManageContracts, "/console/contracts/S0001/sandbox": domain.MayManageContracts, "/console/contracts/S0001/override": domain.MayManageContracts,
 		"/console/contracts/S0001/updates": domain.MayManageContracts, "/console/held/people/release": domain.MayManageContracts, "/console/held/listed/reject": domain.MayManageContracts,
 	}

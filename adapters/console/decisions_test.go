@@ -2,12 +2,15 @@ package console_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"cms.gov/ab2d/adapters/console"
 	"cms.gov/ab2d/adapters/memory/site"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
@@ -379,5 +382,76 @@ func TestAFormThatIsOnlyHeldIsNotDone(t *testing.T) {
 	}
 	if page := v.get(a.to).body; !strings.Contains(page, "half of a sentence that") {
 		t.Error("what was typed is lost")
+	}
+}
+
+// Maintenance keeps exports from starting, with the words of who turned it on,
+// and everybody in the console sees it.
+func TestMaintenanceIsTurnedOnAndOff(t *testing.T) {
+	w := newWorld(t)
+	kim := w.signIn(t, "sandbox-admin")
+	form := "/console/system/maintenance"
+	if a := kim.fill(form, "message", strings.Repeat("long ", 100)); a.status != 422 {
+		t.Errorf("a message that is too long is answered %d", a.status)
+	}
+	if a := kim.fill(form, "message", "New disks until 18:00.", "reason", "short"); a.status != 422 || !strings.Contains(a.body, "New disks until 18:00.") {
+		t.Errorf("without a reason: %d, or what was typed is lost", a.status)
+	}
+	if a := kim.fill(form, "message", "New disks until 18:00."); a.status != 303 {
+		t.Fatalf("turning it on is answered %d", a.status)
+	}
+	if _, err := w.Export.Start(t.Context(), w.Ask(site.First, domain.Window{})); domain.CodeOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "New disks") {
+		t.Errorf("an export starts all the same: %v", err)
+	}
+	vera := w.signIn(t, "sandbox-viewer")
+	if page := vera.get("/console/jobs").body; !strings.Contains(page, "New disks until 18:00.") {
+		t.Error("others are not told")
+	}
+	if page := vera.get("/console/settings").body; !strings.Contains(page, "set here by Kim Larsen") || strings.Contains(page, "system/maintenance") {
+		t.Error("the settings do not say who turned it on, or offer it to who may not")
+	}
+	if a := kim.fill(form, "message", ""); a.status != 303 {
+		t.Errorf("turning it off is answered %d", a.status)
+	}
+	w.KickOff(site.First, domain.Window{})
+	var told []string
+	for _, r := range w.trail(t, "maintenance.set") {
+		told = append(told, r.Outcome+": "+r.Detail["before"]+" > "+r.Detail["after"])
+	}
+	if want := []string{"done: off > New disks until 18:00.", "done: New disks until 18:00. > off"}; !slices.Equal(told, want) {
+		t.Errorf("the trail tells %q, want %q", told, want)
+	}
+}
+
+// The queue's own pages are for administrators, and do not keep a session alive
+// by asking again and again.
+func TestTheQueuesPagesAreForAdministrators(t *testing.T) {
+	w := newWorld(t, func(c *console.Config) {
+		c.Queue = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "the queue") })
+	})
+	for _, person := range console.Sample {
+		v, want := w.signIn(t, person.ID), 403
+		if person.May(domain.MayManageSettings) {
+			want = 200
+		}
+		for _, path := range []string{"/console/river/", "/console/river/api/jobs"} {
+			if a := v.get(path); a.status != want || (a.body == "the queue") != (want == 200) {
+				t.Errorf("%s is answered %d at %s", person.ID, a.status, path)
+			}
+		}
+		if offered := strings.Contains(v.get("/console/system").body, `href="/console/river/"`); offered != (want == 200) {
+			t.Errorf("%s is offered the queue: %t", person.ID, offered)
+		}
+	}
+	if a := w.visitor(t).get("/console/river/api/jobs"); a.status != 303 {
+		t.Errorf("a stranger is answered %d", a.status)
+	}
+	v := w.signIn(t, "sandbox-admin")
+	for range 3 {
+		w.Clock.Advance(6 * time.Minute)
+		v.get("/console/river/api/jobs")
+	}
+	if a := v.get("/console/jobs"); a.status != 303 {
+		t.Errorf("a page that asks by itself kept the session alive: %d", a.status)
 	}
 }

@@ -1,17 +1,26 @@
 package console
 
 import (
+	"fmt"
+	"slices"
+	"time"
+
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
 
 	"cms.gov/ab2d/domain"
 	web "cms.gov/ab2d/web/console"
-
-	"time"
 )
 
 func (c *console) systemPages(g fiber.Router) {
 	g.Get("/system", c.signedIn(c.system))
 	g.Get("/settings", c.signedIn(c.settings))
+	if c.Queue != nil {
+		queue := adaptor.HTTPHandler(c.Queue)
+		g.Use("/river", c.guarded(domain.MayManageSettings, func(a *ask) error { return queue(a.Ctx) }))
+	}
+	g.Get("/system/maintenance", c.guarded(domain.MayManageSettings, c.maintenanceForm))
+	g.Post("/system/maintenance", c.guarded(domain.MayManageSettings, c.setMaintenance))
 }
 
 func (a *ask) checks() []Check {
@@ -27,6 +36,7 @@ func (c *console) system(a *ask) error {
 		return err
 	}
 	v := web.Detail{Title: "System health", Tone: "ok", Says: "Everything answers.", Facts: []web.Fact{
+		a.modeFact(),
 		{Name: "Version", Text: a.Version, Code: true},
 		{Name: "Jobs running or waiting", Text: web.Count(pulse.Jobs)},
 		{Name: "Partitions that wait", Text: web.Count(pulse.Waiting)},
@@ -44,6 +54,10 @@ func (c *console) system(a *ask) error {
 	}
 	v.Parts = []web.Section{checks}
 	if a.who.May(domain.MayManageSettings) {
+		v.Actions = []web.Link{{Text: "Maintenance mode", URL: maintenancePath}}
+		if c.Queue != nil {
+			v.Actions = append(v.Actions, web.Link{Text: "River's queue pages, to look only", URL: QueuePath + "/"})
+		}
 		present, err := a.Staff.Present(a.ctx(), a.who)
 		if err != nil {
 			return err
@@ -70,5 +84,55 @@ func (c *console) settings(a *ask) error {
 	for _, s := range a.Settings {
 		v.Table.Rows = append(v.Table.Rows, []web.Cell{{Text: s.Name, Code: true}, {Text: s.Value}, {Text: s.From}, {Text: s.Means}})
 	}
+	running := web.Badge{Text: "off"}
+	if a.mode.Value != "" {
+		running = web.Badge{Text: "on", Tone: "warn"}
+	}
+	from := "default"
+	if !a.mode.ChangedAt.IsZero() {
+		from = "set here by " + a.mode.ChangedBy + ", " + web.When(a.mode.ChangedAt)
+	}
+	v.Table.Rows = slices.Insert(v.Table.Rows, 0, []web.Cell{{Text: "maintenance mode", URL: maintenancePath}, {Badge: &running, Note: a.mode.Value}, {Text: from}, {Text: "While everything runs: no export starts, and sponsors are told why."}})
+	if !a.who.May(domain.MayManageSettings) {
+		v.Table.Rows[0][0].URL = ""
+	}
 	return a.page(web.ListPage(a.shell("Settings", root+"/settings"), v, root+"/settings"))
+}
+
+const maintenancePath = root + "/system/maintenance"
+
+func (a *ask) modeFact() web.Fact {
+	f := web.Fact{Name: "Maintenance", Text: "off"}
+	switch {
+	case a.mode.Fixed != "":
+		f.Text = "on since the process started: " + a.mode.Fixed
+	case a.mode.Value != "":
+		f.Text = fmt.Sprintf("on, by %s since %s", a.mode.ChangedBy, web.When(a.mode.ChangedAt))
+	}
+	return f
+}
+
+func (a *ask) maintenancePage() (s web.Shell, title string, f web.Form) {
+	title = "Maintenance mode"
+	f = web.Form{Action: maintenancePath, Back: root + "/system", Submit: "Change it",
+		Says:   []string{"With a message no export starts: the API answers 503 with the message, and GET /status says that there is maintenance. Status, downloads and running exports go on.", "Without one exports start again."},
+		Fields: append([]web.Field{{Name: "message", Label: "Message for sponsors", Kind: "text", Optional: true, Value: a.mode.Value, Hint: "A sentence that says what is being done and until when. Empty it to end the maintenance."}}, reasonFields()...)}
+	if a.mode.Fixed != "" {
+		f.Warns = []string{"The process was started with maintenance on (AB2D_MAINTENANCE or --maintenance): it lasts until it is started without."}
+	}
+	return a.shell(title, root+"/system", web.Link{Text: "System health", URL: root + "/system"}), title, f
+}
+
+func (c *console) maintenanceForm(a *ask) error {
+	s, title, form := a.maintenancePage()
+	a.fill(&form)
+	return a.page(web.FormPage(s, title, form))
+}
+
+func (c *console) setMaintenance(a *ask) error {
+	if err := c.Maintenance.Set(a.ctx(), a.who, a.FormValue("message"), a.why()); err != nil {
+		s, title, form := a.maintenancePage()
+		return a.refused(s, title, form, err)
+	}
+	return a.Redirect(root+"/system?done=maintenance", fiber.StatusSeeOther)
 }

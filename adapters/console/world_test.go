@@ -25,6 +25,7 @@ import (
 	"cms.gov/ab2d/application/download"
 	"cms.gov/ab2d/application/enrollment"
 	"cms.gov/ab2d/application/listing"
+	"cms.gov/ab2d/application/maintenance"
 	"cms.gov/ab2d/application/oversight"
 	"cms.gov/ab2d/application/staff"
 	"cms.gov/ab2d/domain"
@@ -68,7 +69,7 @@ func newWorld(t *testing.T, change ...func(*console.Config)) *world {
 	}
 	app := fiber.New(fiber.Config{Immutable: true, DisableStartupMessage: true, UnescapePath: true})
 	if err := console.Mount(app, cfg, console.UseCases{Clock: s.Clock, Oversight: w.oversee, Attestation: changes,
-		Staff: &staff.UseCase{Store: s.Store, Clock: s.Clock, Limits: limits}, Clients: known}); err != nil {
+		Staff: &staff.UseCase{Store: s.Store, Clock: s.Clock, Limits: limits}, Clients: known, Maintenance: &maintenance.UseCase{Store: s.Store, Clock: s.Clock}}); err != nil {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)

@@ -87,17 +87,20 @@ const (
 // the same key returns its job, whatever became of it, and starts nothing;
 // another request with that key is reused.
 func (u *UseCase) Start(ctx context.Context, cmd Start) (domain.JobID, error) {
-	if u.Settings.Maintenance != "" {
-		err := domain.Errorf(domain.Unavailable, "No export can start now: %s", u.Settings.Maintenance).
-			WithNext("Try again later. The status and the files of running and finished exports stay available.")
-		err.RetryAfter = maintenanceRetry
-		return "", err
+	if why := u.Settings.Maintenance; why != "" {
+		return "", maintained(why)
 	}
 	unknown := u.resolve(ctx, &cmd)
 	var id domain.JobID
 	err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		maintenance, err := tx.Switches.Get(ctx, domain.MaintenanceSwitch)
+		if err == nil && maintenance.Value != "" {
+			err = maintained(maintenance.Value)
+		}
+		if err != nil {
+			return err
+		}
 		fresh := domain.NewJobID()
-		var err error
 		if id, err = u.claim(ctx, tx, cmd, fresh); err != nil || id != fresh {
 			return err
 		}
@@ -117,6 +120,13 @@ func (u *UseCase) Start(ctx context.Context, cmd Start) (domain.JobID, error) {
 		return tx.Audit.Record(ctx, u.told(cmd, string(id), "done"))
 	})
 	return id, err
+}
+
+func maintained(why string) error {
+	err := domain.Errorf(domain.Unavailable, "No export can start now: %s", why).
+		WithNext("Try again later. The status and the files of running and finished exports stay available.")
+	err.RetryAfter = maintenanceRetry
+	return err
 }
 
 // claim returns the job that the request's key stands for: fresh when it has
