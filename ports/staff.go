@@ -61,7 +61,7 @@ type AuditQuery struct {
 	Actor   string // the id of who did it
 	Action  string // exactly, or what it begins with where it ends in a dot, as "export."
 	Target  string // on what, and on what belongs to it: a job's id finds its files too
-	Outcome string // exactly; "refused" for all that are not "done"
+	Outcome string // exactly; "refused" for all but "done" and "repeated"
 	From    time.Time
 	To      time.Time // records of this time are not in it
 	Before  int64     // only records kept before the one of this number

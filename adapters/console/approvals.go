@@ -14,6 +14,7 @@ const approvalsPath = root + "/approvals"
 
 func (c *console) approvalPages(g fiber.Router) {
 	g.Get("/approvals", c.signedIn(c.approvals))
+	g.Get("/approvals.csv", c.signedIn(c.approvalsCSV))
 	g.Get("/approvals/:id", c.signedIn(c.approval))
 	for _, action := range []string{"approve", "deny"} {
 		g.Get("/approvals/:id/"+action, c.signedIn(c.approvalForm(action)))
@@ -36,17 +37,26 @@ func approvalRows(all []domain.Approval) (rows [][]web.Cell) {
 	return rows
 }
 
+var approvalColumns = []string{"On", "What is asked for", "Asked by", "Asked", "State", "Decided by"}
+
+func (c *console) approvalsCSV(a *ask) error {
+	waiting, decided, err := a.Oversight.Approvals(a.ctx(), a.who)
+	if err != nil {
+		return err
+	}
+	return a.table("approvals", plain(web.Table{Columns: approvalColumns, Rows: approvalRows(append(waiting, decided...))}))
+}
+
 func (c *console) approvals(a *ask) error {
 	waiting, decided, err := a.Oversight.Approvals(a.ctx(), a.who)
 	if err != nil {
 		return err
 	}
-	columns := []string{"On", "What is asked for", "Asked by", "Asked", "State", "Decided by"}
-	return a.page(web.DetailPage(a.shell("Approvals", approvalsPath), web.Detail{Title: "Approvals",
+	return a.page(web.DetailPage(a.shell("Approvals", approvalsPath), web.Detail{Title: "Approvals", Actions: []web.Link{{Text: "Download CSV", URL: root + "/approvals.csv"}},
 		Says: "What one person asks for here, another approves. Nobody approves what they asked for themselves, and a request expires after 72 hours.",
 		Parts: []web.Section{
-			{Title: "Waiting", Empty: "Nothing is waiting.", Table: web.Table{Caption: "Requests that wait", Columns: columns, Rows: approvalRows(waiting)}},
-			{Title: "Decided", Empty: "Nothing was decided yet.", Table: web.Table{Caption: "Requests that were decided or expired", Columns: columns, Rows: approvalRows(decided)}},
+			{Title: "Waiting", Empty: "Nothing is waiting.", Table: web.Table{Caption: "Requests that wait", Columns: approvalColumns, Rows: approvalRows(waiting)}},
+			{Title: "Decided", Empty: "Nothing was decided yet.", Table: web.Table{Caption: "Requests that were decided or expired", Columns: approvalColumns, Rows: approvalRows(decided)}},
 		}}))
 }
 

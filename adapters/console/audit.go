@@ -2,8 +2,10 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -41,7 +43,13 @@ func entryOf(e ports.AuditEntry) web.Entry {
 		v.URL = clientsPath + "/" + e.Target
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Detail)) {
-		if name != "name" && name != "role" && name != "reason" {
+		switch name {
+		case "name", "role", "reason":
+		case "before":
+			v.Before = cmp.Or(e.Detail[name], "nothing")
+		case "after":
+			v.After = cmp.Or(e.Detail[name], "nothing")
+		default:
 			v.Details = append(v.Details, web.Fact{Name: name, Text: e.Detail[name]})
 		}
 	}
@@ -100,6 +108,15 @@ func (c *console) audit(a *ask) error {
 			{Name: "from", Label: "From", Kind: "date", Value: a.Query("from")},
 			{Name: "to", Label: "To", Kind: "date", Value: a.Query("to")},
 		}}
+	sealed, err := a.Oversight.Sealed(a.ctx(), a.who)
+	if err != nil {
+		return err
+	}
+	v.Lead = "Records are only ever added. None of these is sealed yet."
+	if len(sealed.Records) > 0 {
+		v.Lead = fmt.Sprintf("Records are only ever added. Seal %s of %s vouches for records up to %s; ab2d audit verify finds what was changed or taken away since.",
+			web.Count(sealed.Number), web.When(sealed.At), web.Count(sealed.Records[len(sealed.Records)-1].Last))
+	}
 	if len(entries) > recordsPage {
 		entries = entries[:recordsPage]
 		v.Next = a.with(auditPath, "before", fmt.Sprint(entries[recordsPage-1].Number))
@@ -108,48 +125,63 @@ func (c *console) audit(a *ask) error {
 		v.First = a.with(auditPath, "before", "")
 	}
 	for _, e := range entries {
-		v.Entries = append(v.Entries, entryOf(e))
+		x := entryOf(e)
+		x.WhoURL = a.with(auditPath, "actor", e.Actor.ID, "before", "")
+		v.Entries = append(v.Entries, x)
 	}
 	v.Says = plural(len(v.Entries), "record") + " shown, the latest first. An action that ends in a dot finds all that begin so."
 	return a.page(web.ListPage(a.shell("Audit log", auditPath), v, auditPath))
 }
 
-// auditMost is how many records a file holds.
-const auditMost = 50_000
+// auditChunk is how many records are read at once.
+const auditChunk = 1000
 
+// auditExport sends all records that match, the latest first.
 func (c *console) auditExport(form string) func(*ask) error {
 	return func(a *ask) error {
 		q, _, err := a.auditQuery()
 		if err != nil {
 			return err
 		}
-		q.Limit = auditMost
-		entries, err := a.Oversight.Records(a.ctx(), a.who, q)
-		if err != nil {
+		if err := a.Oversight.Exported(a.ctx(), a.who, "audit."+form, string(a.Ctx.Request().URI().QueryString())); err != nil {
 			return err
 		}
-		if err := a.Oversight.Exported(a.ctx(), a.who, "audit."+form, fmt.Sprint(len(entries))); err != nil {
-			return err
-		}
-		if form == "ndjson" {
-			a.Set(fiber.HeaderContentType, "application/x-ndjson")
-			a.Set(fiber.HeaderContentDisposition, `attachment; filename="audit.ndjson"`)
-			enc := json.NewEncoder(a.Response().BodyWriter())
-			for _, e := range entries {
-				if err := enc.Encode(map[string]any{"number": e.Number, "at": web.UTC(e.At), "actor": e.Actor, "action": e.Action, "target": e.Target, "outcome": e.Outcome, "detail": e.Detail}); err != nil {
+		who := a.who
+		each := func(ctx context.Context, put func(ports.AuditEntry) error) error {
+			for q.Limit = auditChunk; ; {
+				entries, err := c.Oversight.Records(ctx, who, q)
+				if err != nil {
 					return err
 				}
+				for _, e := range entries {
+					if err := put(e); err != nil {
+						return err
+					}
+				}
+				if len(entries) < auditChunk {
+					return nil
+				}
+				q.Before = entries[len(entries)-1].Number
 			}
-			return nil
 		}
-		rows := [][]string{{"number", "at (UTC)", "actor kind", "actor", "name", "role", "from", "action", "target", "outcome", "reason", "detail"}}
-		for _, e := range entries {
-			detail, err := json.Marshal(e.Detail)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, []string{fmt.Sprint(e.Number), web.UTC(e.At), e.Actor.Kind, e.Actor.ID, e.Detail["name"], e.Detail["role"], e.Actor.From, e.Action, e.Target, e.Outcome, e.Detail["reason"], string(detail)})
+		if form == "ndjson" {
+			return a.stream("audit.ndjson", "application/x-ndjson", func(ctx context.Context, w io.Writer) error {
+				enc := json.NewEncoder(w)
+				return each(ctx, func(e ports.AuditEntry) error {
+					return enc.Encode(map[string]any{"number": e.Number, "at": web.UTC(e.At), "actor": e.Actor, "action": e.Action, "target": e.Target, "outcome": e.Outcome, "detail": e.Detail})
+				})
+			})
 		}
-		return a.table("audit", rows)
+		head := []string{"number", "at (UTC)", "actor kind", "actor", "name", "role", "from", "action", "target", "outcome", "reason", "before", "after", "detail"}
+		return a.sheet("audit", head, func(ctx context.Context, put func(...string) error) error {
+			return each(ctx, func(e ports.AuditEntry) error {
+				detail, err := json.Marshal(e.Detail)
+				if err != nil {
+					return err
+				}
+				return put(fmt.Sprint(e.Number), web.UTC(e.At), e.Actor.Kind, e.Actor.ID, e.Detail["name"], e.Detail["role"], e.Actor.From, e.Action, e.Target, e.Outcome,
+					e.Detail["reason"], e.Detail["before"], e.Detail["after"], string(detail))
+			})
+		})
 	}
 }

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"encoding/csv"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -453,5 +454,65 @@ func TestTheQueuesPagesAreForAdministrators(t *testing.T) {
 	}
 	if a := v.get("/console/jobs"); a.status != 303 {
 		t.Errorf("a page that asks by itself kept the session alive: %d", a.status)
+	}
+}
+
+// What is downloaded of the audit trail is all that matches, however much it is,
+// and the download itself is in the trail.
+func TestAnExportOfTheTrailIsComplete(t *testing.T) {
+	w := newWorld(t)
+	w.Do(func(ctx context.Context, tx ports.Tx) error {
+		for i := range 2500 {
+			if err := tx.Audit.Record(ctx, domain.AuditRecord{At: w.Clock.Now(), Actor: domain.System("test"), Action: "test.many", Target: fmt.Sprintf("=HYPERLINK(%d)", i), Outcome: "done",
+				Detail: map[string]string{"reason": "+1", "before": "@a", "after": "-b"}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	sam := w.signIn(t, "sandbox-auditor")
+	rows, err := csv.NewReader(strings.NewReader(sam.get("/console/audit.csv?action=test.many").body)).ReadAll()
+	if err != nil || len(rows) != 2501 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	seen := map[string]bool{}
+	for _, row := range rows {
+		seen[row[0]] = true
+		for _, cell := range row {
+			if strings.ContainsAny(cell[:min(1, len(cell))], "=+-@") {
+				t.Fatalf("a formula: %q", cell)
+			}
+		}
+	}
+	if len(seen) != 2501 || rows[1][8] != "'=HYPERLINK(2499)" || rows[2500][11] != "'@a" {
+		t.Errorf("%d different records; the first is %q, the last %q", len(seen), rows[1], rows[2500])
+	}
+	if lines := strings.Count(sam.get("/console/audit.ndjson?action=test.many").body, "\n"); lines != 2500 {
+		t.Errorf("%d lines", lines)
+	}
+	if took := w.trail(t, "audit.export"); len(took) != 2 || took[0].Detail["filter"] != "action=test.many" || took[0].Detail["role"] != "auditor" {
+		t.Errorf("the trail tells of the downloads %+v", took)
+	}
+	if page := sam.get("/console/audit?action=test.many").body; !strings.Contains(page, "<del>") || !strings.Contains(page, "@a") {
+		t.Error("the page does not show what changed")
+	}
+}
+
+// Every list can be had as a file.
+func TestEveryListIsAFileToo(t *testing.T) {
+	w := newWorld(t)
+	kim := w.signIn(t, "sandbox-admin")
+	for _, list := range []string{"jobs", "sponsors", "contracts", "clients", "approvals", "held", "settings", "audit"} {
+		a := kim.get("/console/" + list + ".csv")
+		rows, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
+		if a.status != 200 || err != nil || len(rows) == 0 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/csv") {
+			t.Errorf("%s.csv answers %d: %d rows, %v", list, a.status, len(rows), err)
+		}
+		if page := kim.get("/console/" + list).body; !strings.Contains(page, `href="/console/`+list+`.csv`) {
+			t.Errorf("the list of %s does not offer its file", list)
+		}
+	}
+	if rows := strings.Count(kim.get("/console/jobs.csv").body, "\n"); rows != len(w.jobs)+1 {
+		t.Errorf("%d rows of %d jobs", rows, len(w.jobs))
 	}
 }

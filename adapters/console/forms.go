@@ -1,9 +1,16 @@
 package console
 
 import (
+	"bufio"
+	"cmp"
+	"context"
 	"encoding/csv"
+	"errors"
+	"io"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -75,6 +82,82 @@ func (a *ask) table(name string, rows [][]string) error {
 	a.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
 	a.Set(fiber.HeaderContentDisposition, `attachment; filename="`+name+`.csv"`)
 	return a.SendString(b.String())
+}
+
+// longestExport is how long a file may take to be sent.
+const longestExport = 15 * time.Minute
+
+// stream sends a file while it is made, however long it is. One that cannot be
+// made to its end is cut off, so that nobody takes it for the whole. What makes
+// it runs after the request and must not touch that.
+func (a *ask) stream(name, kind string, write func(ctx context.Context, w io.Writer) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx()), longestExport)
+	out, in := io.Pipe()
+	over, log, asked := a.Over, a.Log, a.Path()
+	go func() {
+		defer cancel()
+		buffer := bufio.NewWriterSize(in, 64<<10)
+		err := write(ctx, buffer)
+		if err == nil {
+			err = buffer.Flush()
+		}
+		if err != nil && !errors.Is(err, io.ErrClosedPipe) { // the reader has not gone by itself
+			log.ErrorContext(ctx, "a file was cut off", "path", asked, "error", err)
+		}
+		in.CloseWithError(err)
+	}()
+	go func() {
+		select {
+		case <-over:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	a.Set(fiber.HeaderContentType, kind)
+	a.Set(fiber.HeaderContentDisposition, `attachment; filename="`+name+`"`)
+	a.Context().SetBodyStream(out, -1)
+	return nil
+}
+
+// sheet sends rows as they come; see stream.
+func (a *ask) sheet(name string, head []string, rows func(ctx context.Context, put func(...string) error) error) error {
+	return a.stream(name+".csv", "text/csv; charset=utf-8", func(ctx context.Context, w io.Writer) error {
+		out := csv.NewWriter(w)
+		put := func(row ...string) error {
+			for i := range row {
+				row[i] = harmless(row[i])
+			}
+			return out.Write(row)
+		}
+		err := put(head...)
+		if err == nil {
+			err = rows(ctx, put)
+		}
+		out.Flush()
+		return cmp.Or(err, out.Error())
+	})
+}
+
+// plain is a table of a page as rows of a file.
+func plain(t web.Table) [][]string {
+	rows := [][]string{slices.Clone(t.Columns)}
+	for _, row := range t.Rows {
+		var cells []string
+		for _, c := range row {
+			text := c.Text
+			if c.Badge != nil {
+				text = c.Badge.Text
+			} else if !c.At.IsZero() {
+				text = web.UTC(c.At)
+			}
+			if c.Note != "" {
+				text += " (" + c.Note + ")"
+			}
+			cells = append(cells, text)
+		}
+		rows = append(rows, cells)
+	}
+	return rows
 }
 
 func harmless(cell string) string {

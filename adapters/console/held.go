@@ -15,6 +15,7 @@ const heldPath = root + "/held"
 
 func (c *console) heldPages(g fiber.Router) {
 	g.Get("/held", c.signedIn(c.held))
+	g.Get("/held.csv", c.signedIn(c.heldCSV))
 	g.Get("/held/:id", c.signedIn(c.hold))
 	for _, action := range []string{"release", "reject"} {
 		g.Get("/held/:id/"+action, c.guarded(domain.MayManageContracts, c.holdForm(action)))
@@ -35,6 +36,16 @@ func holdRows(all []domain.Hold) (rows [][]web.Cell) {
 	return rows
 }
 
+var holdColumns = []string{"What", "Contract", "Since", "Before", "Would be gone", "State"}
+
+func (c *console) heldCSV(a *ask) error {
+	waiting, decided, err := a.Oversight.Held(a.ctx(), a.who)
+	if err != nil {
+		return err
+	}
+	return a.table("held", plain(web.Table{Columns: holdColumns, Rows: holdRows(append(waiting, decided...))}))
+}
+
 func (c *console) held(a *ask) error {
 	waiting, decided, err := a.Oversight.Held(a.ctx(), a.who)
 	if err != nil {
@@ -44,7 +55,6 @@ func (c *console) held(a *ask) error {
 	if err != nil {
 		return err
 	}
-	columns := []string{"What", "Contract", "Since", "Before", "Would be gone", "State"}
 	incomplete := web.Section{Title: "To be completed", Empty: "Everything that HPMS left open is completed.", Table: web.Table{Caption: "Events of which HPMS does not say everything", Columns: []string{"Contract", "What is missing", "Effective", "Recorded", ""}}}
 	for _, e := range open {
 		missing, action := "who attested is not known", "Name the attestor"
@@ -57,12 +67,12 @@ func (c *console) held(a *ask) error {
 		}
 		incomplete.Table.Rows = append(incomplete.Table.Rows, row)
 	}
-	return a.page(web.DetailPage(a.shell("Held changes", heldPath), web.Detail{Title: "Held changes",
+	return a.page(web.DetailPage(a.shell("Held changes", heldPath), web.Detail{Title: "Held changes", Actions: []web.Link{{Text: "Download CSV", URL: root + "/held.csv"}},
 		Says: "What HPMS or the enrollment source brought and would take too much away is held: what was in force stays in force until somebody decides.",
 		Parts: []web.Section{
-			{Title: "Waiting for a decision", Empty: "Nothing is waiting.", Table: web.Table{Caption: "Changes that wait", Columns: columns, Numbers: []int{3, 4}, Rows: holdRows(waiting)}},
+			{Title: "Waiting for a decision", Empty: "Nothing is waiting.", Table: web.Table{Caption: "Changes that wait", Columns: holdColumns, Numbers: []int{3, 4}, Rows: holdRows(waiting)}},
 			incomplete,
-			{Title: "Decided", Empty: "Nothing was decided yet.", Table: web.Table{Caption: "Changes that were decided", Columns: columns, Numbers: []int{3, 4}, Rows: holdRows(decided)}},
+			{Title: "Decided", Empty: "Nothing was decided yet.", Table: web.Table{Caption: "Changes that were decided", Columns: holdColumns, Numbers: []int{3, 4}, Rows: holdRows(decided)}},
 		}}))
 }
 

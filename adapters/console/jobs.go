@@ -21,7 +21,6 @@ import (
 const (
 	jobsPath = root + "/jobs"
 	perPage  = 25
-	csvMost  = 10_000
 )
 
 func (c *console) jobPages(g fiber.Router) {
@@ -171,30 +170,34 @@ func (c *console) jobsCSV(a *ask) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"job", "contracts", "sponsor", "client", "fhir", "state", "percent", "since", "until", "submitted (UTC)", "completed (UTC)", "seconds", "files", "lines", "bytes"}}
+	head := []string{"job", "contracts", "sponsor", "client", "fhir", "state", "percent", "since", "until", "submitted (UTC)", "completed (UTC)", "seconds", "files", "lines", "bytes"}
 	instant := func(t time.Time) string {
 		if t.IsZero() {
 			return ""
 		}
 		return web.UTC(t)
 	}
-	for q.Limit = 500; len(rows) < csvMost; {
-		page, err := a.Oversight.Jobs(a.ctx(), a.who, q)
-		if err != nil {
-			return err
+	who, now := a.who, a.now()
+	return a.sheet("jobs", head, func(ctx context.Context, put func(...string) error) error {
+		for q.Limit = 500; ; {
+			page, err := c.Oversight.Jobs(ctx, who, q)
+			if err != nil {
+				return err
+			}
+			for _, r := range page.Rows {
+				w := rowOf(r, now)
+				if err := put(w.ID, strings.Join(w.Contracts, " "), w.Sponsor, string(r.Client), string(r.Version), w.State.Text, fmt.Sprint(w.Percent),
+					instant(r.Window.Since), instant(r.Window.Until), instant(r.CreatedAt), instant(r.CompletedAt), fmt.Sprintf("%.0f", r.Duration(now).Seconds()),
+					fmt.Sprint(r.Figures.Files), fmt.Sprint(r.Figures.Lines), fmt.Sprint(r.Figures.PlainBytes)); err != nil {
+					return err
+				}
+			}
+			if !page.More {
+				return nil
+			}
+			q.Behind = page.Next
 		}
-		for _, r := range page.Rows {
-			w := rowOf(r, a.now())
-			rows = append(rows, []string{w.ID, strings.Join(w.Contracts, " "), w.Sponsor, string(r.Client), string(r.Version), w.State.Text, fmt.Sprint(w.Percent),
-				instant(r.Window.Since), instant(r.Window.Until), instant(r.CreatedAt), instant(r.CompletedAt), fmt.Sprintf("%.0f", r.Duration(a.now()).Seconds()),
-				fmt.Sprint(r.Figures.Files), fmt.Sprint(r.Figures.Lines), fmt.Sprint(r.Figures.PlainBytes)})
-		}
-		if !page.More {
-			break
-		}
-		q.Behind = page.Next
-	}
-	return a.table("jobs", rows)
+	})
 }
 
 // streamsEach is how many streams a session may have open.

@@ -2,7 +2,6 @@ package console
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -15,6 +14,7 @@ import (
 func (c *console) systemPages(g fiber.Router) {
 	g.Get("/system", c.signedIn(c.system))
 	g.Get("/settings", c.signedIn(c.settings))
+	g.Get("/settings.csv", c.signedIn(func(a *ask) error { return a.table("settings", plain(a.settingsTable())) }))
 	if c.Queue != nil {
 		queue := adaptor.HTTPHandler(c.Queue)
 		g.Use("/river", c.guarded(domain.MayManageSettings, func(a *ask) error { return queue(a.Ctx) }))
@@ -79,24 +79,28 @@ func (c *console) system(a *ask) error {
 }
 
 func (c *console) settings(a *ask) error {
-	v := web.List{Title: "Settings", Lead: "What this process runs with, and where each value came from: a flag, a variable, the file, or the default. They are changed there.",
-		Says: plural(len(a.Settings), "setting"), Table: web.Table{Caption: "Settings", Columns: []string{"Setting", "Value", "From", "Meaning"}}, Empty: "There are none."}
-	for _, s := range a.Settings {
-		v.Table.Rows = append(v.Table.Rows, []web.Cell{{Text: s.Name, Code: true}, {Text: s.Value}, {Text: s.From}, {Text: s.Means}})
-	}
-	running := web.Badge{Text: "off"}
+	return a.page(web.ListPage(a.shell("Settings", root+"/settings"), web.List{Title: "Settings", Says: plural(len(a.Settings)+1, "setting"), Table: a.settingsTable(),
+		Lead:    "What this process runs with, and where each value came from: a flag, a variable, the file, or the default. They are changed there; maintenance is changed here.",
+		Actions: []web.Link{{Text: "Download CSV", URL: root + "/settings.csv"}}}, root+"/settings"))
+}
+
+func (a *ask) settingsTable() web.Table {
+	mode, from := web.Badge{Text: "off"}, "default"
 	if a.mode.Value != "" {
-		running = web.Badge{Text: "on", Tone: "warn"}
+		mode = web.Badge{Text: "on", Tone: "warn"}
 	}
-	from := "default"
 	if !a.mode.ChangedAt.IsZero() {
 		from = "set here by " + a.mode.ChangedBy + ", " + web.When(a.mode.ChangedAt)
 	}
-	v.Table.Rows = slices.Insert(v.Table.Rows, 0, []web.Cell{{Text: "maintenance mode", URL: maintenancePath}, {Badge: &running, Note: a.mode.Value}, {Text: from}, {Text: "While everything runs: no export starts, and sponsors are told why."}})
+	first := []web.Cell{{Text: "maintenance mode", URL: maintenancePath}, {Badge: &mode, Note: a.mode.Value}, {Text: from}, {Text: "While everything runs: no export starts, and sponsors are told why."}}
 	if !a.who.May(domain.MayManageSettings) {
-		v.Table.Rows[0][0].URL = ""
+		first[0].URL = ""
 	}
-	return a.page(web.ListPage(a.shell("Settings", root+"/settings"), v, root+"/settings"))
+	t := web.Table{Caption: "Settings", Columns: []string{"Setting", "Value", "From", "Meaning"}, Rows: [][]web.Cell{first}}
+	for _, s := range a.Settings {
+		t.Rows = append(t.Rows, []web.Cell{{Text: s.Name, Code: true}, {Text: s.Value}, {Text: s.From}, {Text: s.Means}})
+	}
+	return t
 }
 
 const maintenancePath = root + "/system/maintenance"

@@ -53,7 +53,7 @@ func (s *Store) Search(ctx context.Context, q ports.AuditQuery) ([]ports.AuditEn
 		query.Where(auditrecord.Or(auditrecord.Target(q.Target), auditrecord.And(auditrecord.TargetGT(q.Target+"/"), auditrecord.TargetLT(q.Target+"0"))))
 	}
 	if q.Outcome == "refused" {
-		query.Where(auditrecord.OutcomeNEQ("done"))
+		query.Where(auditrecord.OutcomeNotIn("done", "repeated"))
 	} else if q.Outcome != "" {
 		query.Where(auditrecord.Outcome(q.Outcome))
 	}

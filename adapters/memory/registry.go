@@ -247,7 +247,7 @@ func (s *Store) Search(ctx context.Context, q ports.AuditQuery) ([]ports.AuditEn
 func wanted(q ports.AuditQuery, e ports.AuditEntry) bool {
 	action := q.Action == "" || e.Action == q.Action || strings.HasSuffix(q.Action, ".") && strings.HasPrefix(e.Action, q.Action)
 	target := q.Target == "" || e.Target == q.Target || strings.HasPrefix(e.Target, q.Target+"/")
-	outcome := q.Outcome == "" || e.Outcome == q.Outcome || q.Outcome == "refused" && e.Outcome != "done"
+	outcome := q.Outcome == "" || e.Outcome == q.Outcome || q.Outcome == "refused" && e.Outcome != "done" && e.Outcome != "repeated"
 	return action && target && outcome && (q.Actor == "" || e.Actor.ID == q.Actor) && !e.At.Before(q.From) &&
 		(q.To.IsZero() || e.At.Before(q.To)) && (q.Before <= 0 || e.Number < q.Before)
 }

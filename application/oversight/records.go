@@ -16,10 +16,24 @@ func (u *UseCase) Records(ctx context.Context, who domain.Staff, q ports.AuditQu
 	return u.Audit.Search(ctx, q)
 }
 
-// Exported tells in the audit trail that records of it were taken away.
-func (u *UseCase) Exported(ctx context.Context, who domain.Staff, what string, rows string) error {
+// Sealed returns the latest seal of the audit trail, the zero seal for none, to
+// who may read the trail.
+func (u *UseCase) Sealed(ctx context.Context, who domain.Staff) (s domain.Seal, err error) {
+	if err := u.permit(ctx, who, domain.MayReadAudit, "audit.read", ""); err != nil {
+		return s, err
+	}
+	err = u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		s, err = tx.Seals.Last(ctx)
+		return err
+	})
+	return s, err
+}
+
+// Exported tells in the audit trail that records of it are taken away, and which:
+// those of a filter as the address of the page has it.
+func (u *UseCase) Exported(ctx context.Context, who domain.Staff, what, filter string) error {
 	return u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-		return tx.Audit.Record(ctx, who.Told(u.Clock.Now(), "audit.export", what, "done", "rows", rows))
+		return tx.Audit.Record(ctx, who.Told(u.Clock.Now(), "audit.export", what, "done", "filter", filter))
 	})
 }
 
