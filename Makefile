@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BIN := bin/ab2d
 LINT := go tool -modfile=.ci/tools.mod
 
-.PHONY: run demo test chaos check generate fresh lint cluster bench fuzz build clean help
+.PHONY: run demo test chaos chaos-client check generate fresh lint cluster bench fuzz build clean help
 
 run: build ## start the sandbox on http://127.0.0.1:8080, data under ./var
 	@exec $(BIN) serve
@@ -24,6 +24,10 @@ chaos: ## processes, database and stores fail at random for CHAOS_TIME (10m); CH
 	@.ci/need pg_ctl=postgresql
 	AB2D_TEST_CHAOS_TIME=$${CHAOS_TIME:-10m} AB2D_TEST_CHAOS_SEED=$${CHAOS_SEED:-random} \
 	go test ./cmd/ab2d -run '^TestChaos$$' -count=1 -v -timeout 0
+
+chaos-client: ## the client is killed CLIENT_KILLS times (50) in an export of S0010 over a connection that drops; CLIENT_SEED repeats a run
+	AB2D_TEST_EXPORT_KILLS=$${CLIENT_KILLS:-50} AB2D_TEST_EXPORT_CONTRACT=$${CLIENT_CONTRACT:-S0010} AB2D_TEST_EXPORT_SEED=$${CLIENT_SEED:-1} \
+	go test ./cmd/ab2d -run '^TestAKilledClient' -count=1 -v -timeout 0
 
 check: lint fresh ## vet, staticcheck, formatting, and that generated code is fresh
 
@@ -63,4 +67,4 @@ clean: ## remove what was built; the sandbox's data under ./var stays
 	rm -rf bin
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

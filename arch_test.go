@@ -40,6 +40,9 @@ var shared = map[string][]string{
 	"adapters/okta":        {"adapters/jwks"},
 	"adapters/smartauth":   {"adapters/jwks"},
 	"adapters/sandboxauth": {"adapters/smartauth"},
+	// Both are clients of any server, and prove themselves in the same way.
+	"adapters/conformance":  {"adapters/clientkey"},
+	"adapters/exportclient": {"adapters/clientkey"},
 }
 
 // The files are parsed rather than listed by the go command: parsing sees files

@@ -1,23 +1,13 @@
 package conformance
 
 import (
-	"bytes"
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/golang-jwt/jwt/v5"
+	"cms.gov/ab2d/adapters/clientkey"
 )
 
 // Auth is how to prove to a server who asks. With nothing set nothing is proven.
@@ -25,69 +15,10 @@ type Auth struct {
 	Token    string // one that was had elsewhere
 	TokenURL string // where to get one; discovered if empty
 	ClientID string
-	Secret   string // for HTTP Basic
-	Key      *Key   // for private_key_jwt, instead of a secret
-	Scope    string // system/*.read if empty and there is a key; left out if empty and there is none
+	Secret   string         // for HTTP Basic
+	Key      *clientkey.Key // for private_key_jwt, instead of a secret
+	Scope    string         // system/*.read if empty and there is a key; left out if empty and there is none
 }
-
-// Key signs client assertions.
-type Key struct {
-	ID  string
-	Key crypto.Signer // RSA, or ECDSA on P-384
-}
-
-// ParseKey reads a private key as JWK, as the one private key of a JWK set, or as PEM.
-// A PEM key has no id of its own.
-func ParseKey(text []byte) (*Key, error) {
-	if block, _ := pem.Decode(text); block != nil {
-		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("the key is not PKCS #8: %w", err)
-		}
-		return signer("", key)
-	}
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(text, &set); err == nil {
-		for _, k := range set.Keys {
-			if !k.IsPublic() {
-				return signer(k.KeyID, k.Key)
-			}
-		}
-	}
-	var one jose.JSONWebKey
-	if err := json.Unmarshal(bytes.TrimSpace(text), &one); err != nil {
-		return nil, errors.New("the key is neither PEM nor a private JWK nor a set with one")
-	}
-	return signer(one.KeyID, one.Key)
-}
-
-func signer(id string, key any) (*Key, error) {
-	switch k := key.(type) {
-	case *rsa.PrivateKey:
-		return &Key{id, k}, nil
-	case *ecdsa.PrivateKey:
-		if k.Curve.Params().BitSize == 384 {
-			return &Key{id, k}, nil
-		}
-	}
-	return nil, errors.New("the key must be private, and RSA (for RS384) or on the curve P-384 (for ES384)")
-}
-
-// assertion returns what proves the client at the token server.
-func (a Auth) assertion(tokenURL string) (string, error) {
-	var method jwt.SigningMethod = jwt.SigningMethodRS384
-	if _, ok := a.Key.Key.(*ecdsa.PrivateKey); ok {
-		method = jwt.SigningMethodES384
-	}
-	t := jwt.NewWithClaims(method, jwt.RegisteredClaims{Issuer: a.ClientID, Subject: a.ClientID, Audience: jwt.ClaimStrings{tokenURL},
-		ID: rand.Text(), ExpiresAt: jwt.NewNumericDate(time.Now().Add(4 * time.Minute))})
-	if a.Key.ID != "" {
-		t.Header["kid"] = a.Key.ID
-	}
-	return t.SignedString(a.Key.Key)
-}
-
-const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // ask sends a request for a token, with changes that a check wants.
 func (r *run) ask(ctx context.Context, change func(url.Values), secret string) answer {
@@ -98,11 +29,11 @@ func (r *run) ask(ctx context.Context, change func(url.Values), secret string) a
 		if scope == "" {
 			scope = "system/*.read"
 		}
-		proof, err := r.Auth.assertion(r.Auth.TokenURL)
+		proof, err := r.Auth.Key.Assertion(r.Auth.ClientID, r.Auth.TokenURL)
 		if err != nil {
 			return answer{err: err}
 		}
-		form.Set("client_assertion_type", assertionType)
+		form.Set("client_assertion_type", clientkey.AssertionType)
 		form.Set("client_assertion", proof)
 	} else {
 		header = append(header, "Authorization", basic(r.Auth.ClientID, secret))

@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 
+	"cms.gov/ab2d/adapters/clientkey"
 	"cms.gov/ab2d/adapters/conformance"
 )
 
@@ -302,7 +303,7 @@ func TestAssertionsWithAKey(t *testing.T) {
 		p := newPeer(t, wrong)
 		p.key = &key.PublicKey
 		r := p.check(t, func(s *conformance.Settings) {
-			if s.Auth.Key, err = conformance.ParseKey(text); err != nil {
+			if s.Auth.Key, err = clientkey.Parse(text); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -311,7 +312,7 @@ func TestAssertionsWithAKey(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "{}", "x", `{"keys":[]}`} {
-		if _, err := conformance.ParseKey([]byte(bad)); err == nil {
+		if _, err := clientkey.Parse([]byte(bad)); err == nil {
 			t.Errorf("%q is a key", bad)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"cms.gov/ab2d/adapters/clientkey"
 	"cms.gov/ab2d/adapters/conformance"
 )
 
@@ -105,7 +106,7 @@ func fileOr(name, otherwise string) (string, error) {
 	return strings.TrimSpace(string(b)), err
 }
 
-func readKey(name, id string) (*conformance.Key, error) {
+func readKey(name, id string) (*clientkey.Key, error) {
 	if name == "" {
 		return nil, nil
 	}
@@ -113,7 +114,7 @@ func readKey(name, id string) (*conformance.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := conformance.ParseKey(text)
+	key, err := clientkey.Parse(text)
 	if err == nil && id != "" {
 		key.ID = id
 	}
@@ -126,6 +127,18 @@ func trusting(name string) (http.RoundTripper, error) {
 	if name == "" {
 		return nil, nil
 	}
+	pool, err := authorities(name)
+	if err != nil {
+		return nil, err
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DisableCompression = true
+	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	return t, nil
+}
+
+// authorities are those of the system and those of a PEM file.
+func authorities(name string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
@@ -137,10 +150,7 @@ func trusting(name string) (http.RoundTripper, error) {
 	if !pool.AppendCertsFromPEM(text) {
 		return nil, fmt.Errorf("%s has no certificate", name)
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DisableCompression = true
-	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	return t, nil
+	return pool, nil
 }
 
 func printReport(w io.Writer, r conformance.Report) error {
