@@ -140,7 +140,13 @@ func benchRun(ctx context.Context, s sandboxauth.GuideSponsor) (r measured, err 
 // it answers, empty for one that only works. It dies with this process, whatever
 // happens to it.
 func startServer(ctx context.Context, program, dir string, settings ...string) (*exec.Cmd, string, error) {
-	server := exec.CommandContext(ctx, program, append([]string{"serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--log", "warn"}, settings...)...)
+	return startCommand(ctx, []string{program}, dir, settings...)
+}
+
+// startCommand is startServer for a program with words before its own.
+func startCommand(ctx context.Context, command []string, dir string, settings ...string) (*exec.Cmd, string, error) {
+	words := slices.Concat(command, []string{"serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--log", "warn"}, settings)
+	server := exec.CommandContext(ctx, words[0], words[1:]...)
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	server.Stderr = os.Stderr
 	out, err := server.StdoutPipe()

@@ -154,7 +154,9 @@ func (k *cluster) startAPI() (address string, err error) {
 
 func (k *cluster) startWorker() (*exec.Cmd, error) {
 	dir := filepath.Join(k.dir, fmt.Sprint("worker", len(k.workers)+1))
-	cmd, _, err := startServer(k.ctx, k.program, dir, k.settings("--roles", "worker")...)
+	// Nobody waits for a worker's next claim, but for the answers of an API process
+	// on the same cores.
+	cmd, _, err := startCommand(k.ctx, []string{"nice", "-n", "10", k.program}, dir, k.settings("--roles", "worker")...)
 	if err != nil {
 		return nil, err
 	}
