@@ -166,7 +166,7 @@ type Downloads interface {
 
 	// Update loads the account, a new one when there is none, so that no other
 	// unit of work changes it before this one ends, and keeps what change made
-	// of it.
+	// of it. It may call change more than once.
 	Update(ctx context.Context, key domain.DownloadKey, change func(*domain.Download)) error
 }
 

@@ -23,18 +23,24 @@ func (s downloads) Fetched(ctx context.Context, id domain.JobID) ([]string, erro
 }
 
 func (s downloads) Update(ctx context.Context, key domain.DownloadKey, change func(*domain.Download)) error {
-	// An empty account first, so that there is a row to lock: of two units of
-	// work that begin the same account, one waits here for the other.
-	err := s.Download.Create().SetJobID(key.Job).SetFile(key.File).SetClient(key.Client).SetForm(key.Form).
-		OnConflictColumns(download.FieldJobID, download.FieldFile, download.FieldClient, download.FieldForm).DoNothing().Exec(ctx)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) { // no rows: it was there
-		return err
-	}
 	query := s.Download.Query().Where(download.JobID(key.Job), download.File(key.File), download.Client(key.Client), download.FormEQ(key.Form))
 	if s.locks() {
 		query.ForUpdate()
 	}
-	row, err := query.Only(ctx)
+	row, err := query.Clone().Only(ctx)
+	if ent.IsNotFound(err) {
+		// Of two units of work that begin the same account, one waits here for the
+		// other, and finds its row.
+		account := domain.Download{Key: key}
+		change(&account)
+		create := s.Download.Create().SetJobID(key.Job).SetFile(key.File).SetClient(key.Client).SetForm(key.Form)
+		downloadToRow(create.Mutation(), account)
+		err = create.OnConflictColumns(download.FieldJobID, download.FieldFile, download.FieldClient, download.FieldForm).DoNothing().Exec(ctx)
+		if !errors.Is(err, sql.ErrNoRows) { // no rows: it was there
+			return err
+		}
+		row, err = query.Only(ctx)
+	}
 	if err != nil {
 		return err
 	}
