@@ -18,7 +18,10 @@ test: ## all tests: units with -race in random order, then real processes
 	@.ci/versitygw >/dev/null
 	@# SQLite in Go is a program that was translated: to watch it for races takes three times as long and tells of nothing that is ours.
 	go test -race -gcflags='modernc.org/...=-race=false' -shuffle=on -timeout 15m $$(go list ./... | grep -v '/cmd/')
-	go test -shuffle=on -timeout 15m ./adapters/synthetic ./cmd/...
+	@# A storm waits more than it works, so the others go on beside it.
+	go test -timeout 15m -run '^TestChaos$$' ./cmd/ab2d & storm=$$!; \
+	go test -shuffle=on -timeout 15m -skip '^TestChaos$$' ./adapters/synthetic ./cmd/...; others=$$?; \
+	wait $$storm && exit $$others
 
 chaos: ## processes, database and stores fail at random for CHAOS_TIME (10m); CHAOS_SEED repeats a run
 	@.ci/need pg_ctl=postgresql
