@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"crypto/x509"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"cms.gov/ab2d/adapters/bfdmock"
+	"cms.gov/ab2d/adapters/entstore/pgtest"
 )
 
 // upstream is a stand-in for BFD in a process of its own.
@@ -141,4 +143,59 @@ func answeredBy(t *testing.T, certs, address string) int64 {
 		t.Fatal(err)
 	}
 	return s.Answered
+}
+
+// What all processes may ask of BFD at once they share, by what each writes.
+func TestProcessesShareTheirCalls(t *testing.T) {
+	const together = 6
+	ctx := patience(t)
+	bfd := startUpstream(t, "127.0.0.1:0", "--latency", "80ms")
+	url := pgtest.URL(t)
+	settings := []string{"--database-url", url, "--partition-members", "50", "--workers", "1", "--bfd-url", bfd.address, "--enrollment", "synthetic",
+		"--bfd-fixed", "12", "--bfd-connections", "12", "--bfd-connections-total", fmt.Sprint(together)}
+	dir := t.TempDir()
+	api := start(t, dir, "127.0.0.1:0", append(settings, "--roles", "api")...)
+	start(t, dir, "127.0.0.1:0", append(settings, "--roles", "worker")...)
+	start(t, dir, "127.0.0.1:0", append(settings, "--roles", "worker")...)
+	if err := api.signIn(ctx, sponsorOf(t, "S0001")); err != nil {
+		t.Fatal(err)
+	}
+	status, job := api.kickOff(ctx, t, "/api/v2/fhir/Group/S0001/$export")
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	stats := func() (s bfdmock.Stats) {
+		res, err := http.Get(bfd.address + "/mock/stats")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if err := json.NewDecoder(res.Body).Decode(&s); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	until(t, "both workers to write a partition", func() bool {
+		var n int
+		if err := db.QueryRowContext(ctx, "SELECT count(*) FROM partitions WHERE lease_token IS NOT NULL AND job_id = $1", job).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n == 2
+	})
+	// Each notices the other within a second, of which 15 answers of 80 ms are more.
+	noticed := stats().Answered + 15*together
+	until(t, "both to have noticed each other", func() bool { return stats().Answered > noticed })
+	most := int64(0)
+	for end := noticed + 100; stats().Answered < end; time.Sleep(5 * time.Millisecond) {
+		most = max(most, stats().InUse)
+	}
+	// One asks whether BFD is there now and then, besides.
+	if most > together+1 || most < together/2 {
+		t.Errorf("%d calls at once, of %d that all may make together", most, together)
+	}
+	if res, err := api.ask(ctx, http.MethodDelete, status, nil); err != nil || res.Body.Close() != nil {
+		t.Fatal(err)
+	}
 }
