@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BIN := bin/ab2d
 LINT := go tool -modfile=.ci/tools.mod
 
-.PHONY: run demo test chaos chaos-client check generate fresh lint cluster bench fuzz build clean help
+.PHONY: run demo test newcomer chaos chaos-client check deploy reproduce generate fresh lint cluster bench fuzz build clean help
 
 run: build ## start the sandbox on http://127.0.0.1:8080, data under ./var
 	@exec $(BIN) serve
@@ -14,14 +14,19 @@ demo: build ## the whole walk: start, token, export of S0000, download, check, s
 	@exec $(BIN) demo
 
 test: ## all tests: units with -race in random order, then real processes
-	@.ci/need gcc=gcc ld=binutils curl=curl pg_ctl=postgresql chromium=chromium
+	@.ci/need gcc=gcc ld=binutils git=git curl=curl jq=jq openssl=openssl pg_ctl=postgresql chromium=chromium node=nodejs npm=npm
 	@.ci/versitygw >/dev/null
+	@.ci/newman >/dev/null
 	@# SQLite in Go is a program that was translated: to watch it for races takes three times as long and tells of nothing that is ours.
 	go test -race -gcflags='modernc.org/...=-race=false' -shuffle=on -timeout 15m $$(go list ./... | grep -v '/cmd/')
 	@# A storm waits more than it works, so the others go on beside it.
 	go test -timeout 15m -run '^TestChaos$$' ./cmd/ab2d & storm=$$!; \
 	go test -shuffle=on -timeout 15m -skip '^TestChaos$$' ./adapters/synthetic ./cmd/...; others=$$?; \
 	wait $$storm && exit $$others
+
+newcomer: ## from a clean clone, type what the README and the guide say, and compare
+	@.ci/need git=git curl=curl jq=jq openssl=openssl node=nodejs npm=npm
+	go test ./cmd/ab2d -run '^TestANewcomer' -count=1 -v
 
 chaos: ## processes, database and stores fail at random for CHAOS_TIME (10m); CHAOS_SEED repeats a run
 	@.ci/need pg_ctl=postgresql
@@ -32,13 +37,21 @@ chaos-client: ## the client is killed CLIENT_KILLS times (50) in an export of S0
 	AB2D_TEST_EXPORT_KILLS=$${CLIENT_KILLS:-50} AB2D_TEST_EXPORT_CONTRACT=$${CLIENT_CONTRACT:-S0010} AB2D_TEST_EXPORT_SEED=$${CLIENT_SEED:-1} \
 	go test ./cmd/ab2d -run '^TestAKilledClient' -count=1 -v -timeout 0
 
-check: lint fresh ## vet, staticcheck, formatting, and that generated code is fresh
+check: lint fresh deploy ## vet, staticcheck, formatting, generated files are fresh, and what is in deploy is well-formed
 
 lint:
 	@.ci/need gcc=gcc
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "gofmt would change the files above" >&2; exit 1; }
 	go vet ./...
 	$(LINT) staticcheck ./...
+
+deploy: reproduce ## check what is in deploy without a container engine: compose, Kubernetes, alerts, release, systemd
+	@.ci/need systemd-analyze=systemd
+	@cd .ci/deploy && go run . ../..
+	@.ci/unit
+
+reproduce: ## build the binary in two clones, in folders of their own, and compare
+	@.ci/reproduce
 
 generate: ## make what is generated anew: code (ent, templ, wire) and pages (docs)
 	go generate -skip 'go run -mod=mod' ./...

@@ -6,7 +6,7 @@ import "embed"
 
 // Files are the pages, and what they show.
 //
-//go:embed *.md *.json
+//go:embed *.md *.json *.svg decisions/*.md
 var Files embed.FS
 
 //go:generate go run ./generate .

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -162,6 +163,29 @@ func (c *Config) Settings() []Setting {
 		}
 	}
 	return all
+}
+
+// Secrets returns the values of the settings that are not shown, and the
+// passwords in them, for taking them out of what is told to others.
+func (c *Config) Secrets() (values []string) {
+	for _, s := range c.settings {
+		value := s.flag.Value.String()
+		if !slices.Contains(secrets, s.flag.Name) || value == "" || strings.HasPrefix(value, "sqlite:") {
+			continue
+		}
+		values = append(values, value)
+		if u, err := url.Parse(value); err == nil {
+			if password, ok := u.User.Password(); ok {
+				values = append(values, password, url.QueryEscape(password))
+			}
+		}
+	}
+	for _, name := range []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS", "PGPASSWORD"} {
+		if value := os.Getenv(name); value != "" {
+			values = append(values, value)
+		}
+	}
+	return values
 }
 
 // Show writes every setting with its value and where that came from. Secrets

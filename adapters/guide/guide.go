@@ -39,9 +39,9 @@ var chapters = []struct {
 	pages []string
 }{
 	{"Guide", []string{"README", "authentication", "endpoints", "parameters", "data-dictionary", "data-dictionary-r4", "data-dictionary-stu3", "attestation", "troubleshooting", "limits", "changelog"}},
-	{"Tutorials", []string{"tutorial-curl", "tutorial-powershell", "tutorial-postman", "tutorial-swagger"}},
-	{"For operators", []string{"operations", "configuration"}},
-	{"For developers", []string{"divergences"}},
+	{"Tutorials", []string{"tutorial-curl", "tutorial-powershell", "tutorial-postman", "tutorial-swagger", "tutorial-client", "parquet"}},
+	{"For operators", []string{"operations", "configuration", "packaging"}},
+	{"For developers", []string{"architecture", "adapters", "divergences", "decisions/README"}},
 }
 
 // Pages are the pages of the guide, ready to be served.

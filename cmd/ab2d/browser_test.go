@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -142,6 +144,8 @@ func TestSwaggerLeadsThroughAnExport(t *testing.T) {
 	servers := login.text(".servers")
 	login.click(".scheme-container .btn.authorize")
 	login.text(".auth-container .btn.authorize")
+	var labels strings.Builder // what there is to be seen meanwhile
+	labels.WriteString(login.text("body"))
 	id, err := chromedp.Run(ctx, chromedp.Value(chromedp.CSS("#client_id_clientCredentials")))
 	login.failed(err)
 	login.click(".auth-container .btn.authorize")
@@ -180,6 +184,20 @@ func TestSwaggerLeadsThroughAnExport(t *testing.T) {
 	head.fill("id", job)
 	if code, shown = head.execute(); code != "200" || !strings.Contains(shown, "etag") {
 		t.Errorf("HEAD of the file answered %s: %s", code, shown)
+	}
+
+	// The tutorial names what stands on the page.
+	labels.WriteString(login.text("body"))
+	tutorial, err := os.ReadFile("../../docs/tutorial-swagger.md")
+	login.failed(err)
+	named := regexp.MustCompile(`\*\*([^*]+)\*\*`).FindAllStringSubmatch(string(tutorial), -1)
+	if len(named) < 6 {
+		t.Errorf("the tutorial names %d labels", len(named))
+	}
+	for _, label := range named {
+		if !strings.Contains(labels.String(), label[1]) {
+			t.Errorf("the tutorial says %q, which does not stand on the page", label[1])
+		}
 	}
 
 	capabilities := page("Capabilities-metadata")

@@ -33,6 +33,7 @@ var commands = []command{
 	{"hpms", "follow HPMS now: hpms refresh; what waits: hpms waiting, release, reject; who keeps a contract: hpms manual, automatic", hpmsCommand},
 	{"enrollment", "how enrollment stands: enrollment status; take it in again: refresh; what waits: waiting, release, reject", enrollmentCommand},
 	{"config", "show every setting, its value and where that came from", showConfig},
+	{"support-bundle", "gather what the help desk needs, without secrets and people: support-bundle FILE.tar.gz", supportBundle},
 	{"rules", "show what of a claim may leave: rules STU3, or rules R4", showRules},
 	{"synth", "write synthetic people and claims as NDJSON: synth R4 DIR [gzip] [split=500MB] S0000 S0001", synth},
 	{"cluster", "run the sandbox as a cluster on this machine, from within the repository: Postgres, S3 server, APIs, workers", runCluster},
@@ -96,7 +97,7 @@ func usage(w io.Writer) {
 	fmt.Fprintln(w, "AB2D shares Medicare claims with Part D plan sponsors.\n\nUsage: ab2d COMMAND [SETTINGS]")
 	fmt.Fprintln(w)
 	for _, cmd := range commands {
-		fmt.Fprintf(w, "  %-11s %s\n", cmd.name, cmd.summary)
+		fmt.Fprintf(w, "  %-14s %s\n", cmd.name, cmd.summary)
 	}
 	fmt.Fprintln(w, "\nSettings, which AB2D_... variables and a YAML file (--config) can give too:")
 	config.Usage(w)

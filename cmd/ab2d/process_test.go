@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		program = filepath.Join(dir, "ab2d")
-		build := exec.Command("go", "build", "-o", program, ".")
+		build := exec.Command("go", "build", "-trimpath", "-o", program, ".") // as make build does, so that both share what was compiled
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building: %v\n%s", err, out)
@@ -225,30 +225,6 @@ func TestTheDemoGoesThroughAWholeExport(t *testing.T) {
 	out, err := exec.CommandContext(patience(t), program, "demo").CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("agree with the manifest")) {
 		t.Fatalf("%v\n%s", err, out)
-	}
-}
-
-// The commands of the README are run as they stand there, but for the address.
-func TestTheWalkOfTheReadme(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(readme), "## A first export")
-	section, _, _ = strings.Cut(section, "\n## ")
-	var commands []string
-	for _, line := range strings.Split(section, "\n") {
-		if command, ok := strings.CutPrefix(line, "    "); ok {
-			commands = append(commands, command)
-		}
-	}
-	s := start(t, t.TempDir(), "127.0.0.1:0")
-	script := strings.ReplaceAll(strings.Join(commands, "\n"), "http://127.0.0.1:8080", s.base)
-	bash := exec.CommandContext(patience(t), "bash", "-eu", "-o", "pipefail", "-c", script)
-	bash.Dir = t.TempDir()
-	out, err := bash.Output()
-	if err != nil || len(commands) < 5 || !regexp.MustCompile(`^[1-9][0-9]* S0000_0001.ndjson\n$`).Match(out) {
-		t.Errorf("%v: %q after %d lines", err, out, len(commands))
 	}
 }
 

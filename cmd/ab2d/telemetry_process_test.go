@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"gopkg.in/yaml.v3"
 
 	"cms.gov/ab2d/adapters/entstore/pgtest"
 	"cms.gov/ab2d/adapters/sandboxauth"
@@ -384,4 +386,100 @@ func (s *server) audit(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return all.String()
+}
+
+// What stands in the alert rules and the dashboard is told by a process that did
+// some work: every metric, and every label that is chosen or grouped by.
+func TestDashboardAndAlertsAskForWhatThereIs(t *testing.T) {
+	ctx := patience(t)
+	admin := freeAddress(t)
+	s := start(t, t.TempDir(), "127.0.0.1:0", "--admin-listen", admin)
+	if res, err := s.get(ctx, s.base+"/api/v2/fhir/Group/S0000/$export", nil); err != nil || res.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("%v, %v", res, err)
+	}
+	if err := s.signIn(ctx, sponsorOf(t, "S0000")); err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.export(ctx, "/api/v2/fhir/Group/S0000/$export")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.fetchAll(ctx, m); err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]bool{"le": true, "instance": true} // Prometheus's own labels
+	until(t, "the download to be counted", func() bool {
+		res, err := http.Get("http://" + admin + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		parser := expfmt.NewTextParser(model.UTF8Validation)
+		families, err := parser.TextToMetricFamilies(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, family := range families {
+			told[name] = true
+			for _, metric := range family.Metric {
+				if metric.Histogram != nil {
+					told[name+"_bucket"], told[name+"_count"], told[name+"_sum"] = true, true, true
+				}
+				for _, label := range metric.Label {
+					told[label.GetName()] = true
+				}
+			}
+		}
+		return told["ab2d_downloads_total"]
+	})
+
+	var asked []string
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct {
+				Expr         string
+				LegendFormat string `yaml:"legendFormat"`
+			}
+		}
+	}
+	var alerts struct {
+		Groups []struct {
+			Rules []struct{ Alert, Expr string }
+		}
+	}
+	for file, into := range map[string]any{"../../deploy/grafana/ab2d.json": &dashboard, "../../deploy/prometheus/alerts.yaml": &alerts} {
+		content, err := os.ReadFile(file)
+		if err == nil {
+			err = yaml.Unmarshal(content, into) // JSON is YAML too
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+	}
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			asked = append(asked, target.Expr, target.LegendFormat)
+		}
+	}
+	for _, g := range alerts.Groups {
+		for _, r := range g.Rules {
+			asked = append(asked, r.Expr)
+		}
+	}
+	// Names are what is left of an expression without texts and ranges; those with
+	// an underscore or before a parenthesis or brace are metrics, labels or functions.
+	names := regexp.MustCompile(`\b(?:ab2d|http|db|go|process)_[a-z0-9_]+|\b(?:instance|version|le)\b`)
+	texts := regexp.MustCompile(`"[^"]*"`)
+	found := map[string]bool{}
+	for _, expr := range asked {
+		for _, name := range names.FindAllString(texts.ReplaceAllString(expr, ""), -1) {
+			if found[name] = true; !told[name] {
+				t.Errorf("%s is asked for in %s, and nothing tells it", name, expr)
+			}
+		}
+	}
+	if len(found) < 25 {
+		t.Errorf("only %d names were found", len(found))
+	}
 }

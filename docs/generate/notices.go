@@ -28,7 +28,7 @@ var licences = []struct{ id, words string }{
 	{"Unlicense", "This is free and unencumbered software"},
 }
 
-var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice)([.-].*)?$`)
+var licenceFile = regexp.MustCompile(`(?i)^((un)?licen[cs]e|copying|notice)([.-].*)?$`)
 
 // notices has the licence of every module that is part of the program, with the
 // text, as most of them ask for.
