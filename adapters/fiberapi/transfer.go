@@ -42,7 +42,7 @@ type transfer struct {
 // WriteTo sends the file.
 func (t *transfer) WriteTo(w io.Writer) (int64, error) {
 	out := bufio.NewWriter(w) // w itself: it is one already
-	if t.err = out.Flush(); t.err == nil {
+	if t.err = errors.Join(bound(t.conn), out.Flush()); t.err == nil {
 		t.err = t.send(out)
 	}
 	_ = t.conn.SetWriteDeadline(time.Time{})
