@@ -29,7 +29,7 @@ func (c *console) auditPages(g fiber.Router) {
 
 // entryOf is a record as pages show it.
 func entryOf(e ports.AuditEntry) web.Entry {
-	v := web.Entry{At: e.At, Who: cmp.Or(e.Detail["name"], e.Actor.ID), Role: cmp.Or(e.Detail["role"], e.Actor.Kind), From: e.Actor.From, Action: e.Action, Target: e.Target,
+	v := web.Entry{At: e.At, Who: cmp.Or(e.Detail["name"], e.Actor.ID), Role: strings.ReplaceAll(cmp.Or(e.Detail["role"], e.Actor.Kind), "_", " "), From: e.Actor.From, Action: e.Action, Target: e.Target,
 		Outcome: web.Badge{Text: e.Outcome, Tone: "bad"}, Reason: e.Detail["reason"]}
 	if e.Outcome == "done" || e.Outcome == "repeated" {
 		v.Outcome.Tone = "ok"

@@ -5,10 +5,12 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,24 +21,45 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/web/console/stories"
 )
 
 //go:embed testdata/axe.min.js
 var axe string
 
-// browse opens the one browser of a test.
-func browse(t *testing.T) (context.Context, *[]string) {
-	t.Helper()
+// chromium is the one browser of all tests here.
+var chromium = sync.OnceValues(func() (context.Context, error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.ExecPath("chromium"),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(1366, 900))
-	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, leave := chromedp.NewContext(ctx)
+	closeBrowser = func() { leave(); stop() }
+	return ctx, chromedp.Do(ctx, chromedp.Navigate("about:blank"))
+})
+
+// closeBrowser ends the browser, where one was opened.
+var closeBrowser = func() {}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	closeBrowser()
+	os.Exit(code)
+}
+
+// browse opens a window with cookies of its own. What the browser complains of
+// there is told.
+func browse(t *testing.T) (context.Context, *[]string) {
+	t.Helper()
+	open, err := chromium()
+	if err != nil {
+		t.Fatalf("starting a browser: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(open, 8*time.Minute)
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
+	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	said := &[]string{}
-	err := chromedp.Listen(ctx, func(e any) {
+	err = chromedp.Listen(ctx, func(e any) {
 		switch e := e.(type) {
 		case *log.EventEntryAdded:
 			if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork {
@@ -47,7 +70,7 @@ func browse(t *testing.T) (context.Context, *[]string) {
 		}
 	})
 	if err != nil {
-		t.Fatalf("starting a browser: %v", err)
+		t.Fatal(err)
 	}
 	_, err1 := chromedp.Call(ctx, log.Enable, cdp.Empty{})
 	_, err2 := chromedp.Call(ctx, runtime.Enable, cdp.Empty{})
@@ -131,17 +154,26 @@ func (w *world) pages() map[string]string {
 const audit = `axe.run(document, {runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice'], resultTypes: ['violations']})
 	.then(r => r.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + ' ' + (n.any[0]?.message || '')).join(' | ')).join('\n'))`
 
-// inspect checks what holds for every page.
+// inspect checks what holds for every page, in light and dark and at both widths.
 func inspect(t *testing.T, ctx context.Context, name string, said *[]string) {
 	t.Helper()
-	if v := eval[string](t, ctx, "("+"async () => { if (!window.axe) {"+axe+"} return await "+audit+"})()"); v != "" {
-		t.Errorf("%s: %s", name, v)
+	eval[bool](t, ctx, "("+"() => { if (!window.axe) {"+axe+"} return true })()")
+	for _, view := range []struct {
+		name  string
+		dark  bool
+		width int64
+	}{{"wide", false, 1366}, {"wide-dark", true, 1366}, {"narrow-dark", true, 390}, {"narrow", false, 390}} {
+		see(t, ctx, view.dark, view.width)
+		if v := eval[string](t, ctx, audit); v != "" {
+			t.Errorf("%s (%s): %s", name, view.name, v)
+		}
+		if over := eval[int](t, ctx, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
+			t.Errorf("%s (%s) is %d pixels too wide", name, view.name, over)
+		}
+		picture(t, ctx, name+"-"+view.name)
 	}
 	if n := eval[int](t, ctx, "document.querySelectorAll('h1').length"); n != 1 {
 		t.Errorf("%s has %d main headings", name, n)
-	}
-	if over := eval[int](t, ctx, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
-		t.Errorf("%s is %d pixels too wide for %d", name, over, eval[int](t, ctx, "window.innerWidth"))
 	}
 	if len(*said) > 0 {
 		t.Errorf("%s: the browser says %q", name, *said)
@@ -166,32 +198,27 @@ func picture(t *testing.T, ctx context.Context, name string) {
 }
 
 // Every page can be used by everybody: no axe violation, nothing too wide, no
-// complaint of the browser; light and wide, dark and narrow.
+// complaint of the browser; light and dark, wide and narrow. The pages are those of
+// the console over a world, and all of the storybook with its states.
 func TestEveryPageIsAccessible(t *testing.T) {
 	w := newWorld(t)
+	book := httptest.NewServer(stories.Handler())
+	t.Cleanup(book.Close)
 	ctx, said := browse(t)
-	views := []struct {
-		name  string
-		dark  bool
-		width int64
-	}{{"wide", false, 1366}, {"narrow", true, 390}}
 	only := regexp.MustCompile(os.Getenv("AB2D_TEST_PAGES"))
-	for i, view := range views {
-		see(t, ctx, view.dark, view.width)
-		if i == 0 {
-			do(t, ctx, chromedp.Navigate(w.base+"/console/"), chromedp.WaitVisible(chromedp.CSS("main")))
-			inspect(t, ctx, "notice", said)
-			picture(t, ctx, "notice-"+view.name)
-			enter(t, ctx, w.base, "sandbox-admin")
+	visit := func(name, url string) {
+		if only.MatchString(name) {
+			do(t, ctx, chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS("main")))
+			inspect(t, ctx, name, said)
 		}
-		for name, path := range w.pages() {
-			if !only.MatchString(name) {
-				continue
-			}
-			do(t, ctx, chromedp.Navigate(w.base+path), chromedp.WaitVisible(chromedp.CSS("main")))
-			inspect(t, ctx, name+" ("+view.name+")", said)
-			picture(t, ctx, name+"-"+view.name)
-		}
+	}
+	visit("storybook", book.URL)
+	for _, s := range stories.All() {
+		visit("story-"+s.Name, book.URL+"/"+s.Name)
+	}
+	enter(t, ctx, w.base, "sandbox-admin")
+	for name, path := range w.pages() {
+		visit(name, w.base+path)
 	}
 }
 

@@ -228,7 +228,7 @@ func (c *console) contract(a *ask) error {
 		v.Tabs = append(v.Tabs, web.Link{Text: t[1], URL: a.with(here, "tab", t[0]), Current: t[0] == v.Tab})
 	}
 	v.Facts = []web.Fact{{Name: "Name", Text: held.Name}, {Name: "Sponsor", Text: held.Of.Name, URL: sponsorsPath + "/" + string(held.Sponsor)}, {Name: "Parent organization", Text: cmp.Or(held.Of.Parent, "–")}, {Name: "Last export", Text: "never"},
-		{Name: "Kept", Text: map[bool]string{true: "by staff", false: "as HPMS says"}[held.Updates == domain.Manual]}}
+		{Name: "Kept up to date", Text: map[bool]string{true: "by staff", false: "by HPMS"}[held.Updates == domain.Manual]}}
 	if !held.LastExport.IsZero() {
 		v.Facts[3] = web.Fact{Name: "Last export", At: held.LastExport}
 	}

@@ -141,7 +141,7 @@ func (a *ask) holdPage(action string) (h oversight.HeldChange, s web.Shell, titl
 	here := heldPath + "/" + h.ID
 	f = web.Form{Action: here + "/" + action, Back: here, Says: []string{h.Reason}, Fields: reasonFields()}
 	if action == "release" {
-		title, f.Submit, f.Stop = "Release the held change", "Believe it and take it over", true
+		title, f.Submit, f.Stop = "Release the held change", "Release it: take the change over", true
 		f.Warns = []string{fmt.Sprintf("%s would be gone: %s of %s.", map[bool]string{true: "Attested contracts", false: "Enrolled people"}[h.Kind == domain.HeldListing], web.Count(h.Dropped), web.Count(h.Before)), "Running exports of contracts whose attestation ends stop."}
 	} else {
 		title, f.Submit = "Reject the held change", "Keep what is in force"

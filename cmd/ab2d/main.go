@@ -38,6 +38,7 @@ var commands = []command{
 	{"synth", "write synthetic people and claims as NDJSON: synth R4 DIR [gzip] [split=500MB] S0000 S0001", synth},
 	{"cluster", "run the sandbox as a cluster on this machine, from within the repository: Postgres, S3 server, APIs, workers", runCluster},
 	{"simulate", "say how long exports of millions of people take, by workers and calls at once", simulate},
+	{"storybook", "show every page and state of the console from fixtures, with a flag of its own: storybook -listen 127.0.0.1:8090", nil},
 	{"mock", "stand in for a service upstream, with flags of its own: mock bfd, and mock bfd -h", nil},
 	{"conformance", "check any Bulk Data server against the guides, with flags of its own: conformance URL, and conformance --help", nil},
 	{"bench", "measure: exports, cluster, downloads, status, recovery, bfd, bfd-latency, or contracts", bench},
@@ -46,7 +47,7 @@ var commands = []command{
 
 // settingless are the commands with flags of their own, since they are about
 // other servers than this one.
-var settingless = map[string]func(ctx context.Context, args []string) error{"mock": mock, "conformance": checkConformance, "export": export}
+var settingless = map[string]func(ctx context.Context, args []string) error{"mock": mock, "conformance": checkConformance, "export": export, "storybook": storybook}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -1196,7 +1196,7 @@ func Timeline(v Contract) templ.Component {
 			templ_7745c5c3_Var49 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 84, "<figure class=\"card\"><figcaption id=\"times-title\">Attestation over time</figcaption><svg class=\"plot\" viewBox=\"0 0 720 84\" role=\"img\" aria-labelledby=\"times-title\" aria-describedby=\"times-says\"><defs><pattern id=\"hatch\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><line class=\"hatch\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"8\"></line></pattern></defs> ")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 84, "<figure class=\"card times\"><figcaption id=\"times-title\">Attestation over time</figcaption><svg class=\"plot\" viewBox=\"0 -10 720 96\" role=\"img\" aria-labelledby=\"times-title\" aria-describedby=\"times-says\"><defs><pattern id=\"hatch\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><line class=\"hatch\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"8\"></line></pattern></defs> ")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
