@@ -17,6 +17,7 @@ func MountStart(app fiber.Router, page start.Page) {
 			return err
 		}
 		c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 		c.Type("html", "utf-8")
 		return c.Send(html.Bytes())
 	})

@@ -9,11 +9,16 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -91,5 +96,75 @@ func TestACertificateIsReadAnew(t *testing.T) {
 	}
 	if _, err := Listen(ctx, plain, cert, filepath.Join(dir, "none.pem"), slog.Default()); err == nil {
 		t.Error("without its key a certificate was taken")
+	}
+}
+
+// While clients come and go the certificate is replaced again and again, one file
+// after the other as certificate managers do. Nobody is refused, and who was
+// there before stays.
+func TestACertificateIsReplacedUnderLoad(t *testing.T) {
+	look = time.Millisecond
+	dir := t.TempDir()
+	write(t, dir, "server.test", 1)
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Listen(t.Context(), plain, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "fine") }), ReadHeaderTimeout: time.Minute}
+	go server.Serve(l) //nolint:errcheck // it ends with the test
+	defer server.Close()
+	ask := func(client *http.Client) (serial int64, err error) {
+		resp, err := client.Get("https://" + plain.Addr().String())
+		if err != nil {
+			return 0, err
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err == nil && string(body) != "fine" {
+			err = fmt.Errorf("%s: %q", resp.Status, body)
+		}
+		return resp.TLS.PeerCertificates[0].SerialNumber.Int64(), err
+	}
+	trusting := func(alone bool) *http.Client {
+		return &http.Client{Transport: &http.Transport{DisableKeepAlives: alone, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // it looks at the certificate alone
+	}
+	staying := trusting(false)
+	defer staying.CloseIdleConnections()
+	if n, err := ask(staying); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+
+	var seen atomic.Int64
+	var load sync.WaitGroup
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	for range 4 {
+		load.Go(func() {
+			for ctx.Err() == nil {
+				n, err := ask(trusting(true))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				seen.Store(max(n, seen.Load()))
+			}
+		})
+	}
+	for serial := int64(2); serial <= 6; serial++ {
+		write(t, dir, "server.test", serial)
+		for deadline := time.Now().Add(30 * time.Second); seen.Load() < serial && !t.Failed(); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("certificate %d is not in force", serial)
+			}
+		}
+	}
+	stop()
+	load.Wait()
+	if n, err := ask(staying); n != 1 || err != nil {
+		t.Errorf("who was there before has now certificate %d, %v", n, err)
 	}
 }

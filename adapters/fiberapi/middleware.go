@@ -20,10 +20,7 @@ var goodRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // of caches, and turns a panic into an error.
 func (a *api) edge(c *fiber.Ctx) (err error) {
 	requestID(c)
-	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-	if strings.HasPrefix(a.PublicURL, "https://") {
-		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000")
-	}
+	a.strict(c)
 	c.Set(fiber.HeaderCacheControl, "no-store") // unless whoever answers knows better
 	defer func() {
 		if r := recover(); r != nil {
@@ -31,6 +28,14 @@ func (a *api) edge(c *fiber.Ctx) (err error) {
 		}
 	}()
 	return c.Next()
+}
+
+// strict sets what browsers are told with every answer.
+func (a *api) strict(c *fiber.Ctx) {
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	if strings.HasPrefix(a.PublicURL, "https://") {
+		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000")
+	}
 }
 
 // requestID returns the id that the request has in the logs and the answer: the

@@ -140,7 +140,7 @@ func sendJSON(c *fiber.Ctx, contentType string, v any) error {
 // come before any middleware ran.
 func (a *api) handleError(c *fiber.Ctx, err error) error {
 	requestID(c)
-	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	a.strict(c) // what is refused before there is a request never comes by edge
 	if a.Elsewhere != nil && c.Path() != "" && !strings.HasPrefix(c.Path(), prefix) {
 		return a.Elsewhere(c, err)
 	}

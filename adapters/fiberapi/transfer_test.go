@@ -76,6 +76,13 @@ func (s *sandbox) sweep(t *testing.T) {
 func TestARunningDownloadIsNotCut(t *testing.T) {
 	for name, happens := range map[string]func(*testing.T, *sandbox, domain.JobID){
 		"its time is over": func(t *testing.T, s *sandbox, id domain.JobID) { s.clock.Advance(25 * time.Hour); s.sweep(t) },
+		"its token expires": func(t *testing.T, s *sandbox, id domain.JobID) {
+			token := s.token(t, ours)
+			s.clock.Advance(2 * time.Hour)
+			if r := s.world.do("GET", statusPath(id), "Authorization", "Bearer "+token); r.StatusCode != 401 {
+				t.Errorf("with a token of two hours ago: %d", r.StatusCode)
+			}
+		},
 		"it is deleted": func(t *testing.T, s *sandbox, id domain.JobID) {
 			if r := s.as(t, ours, "DELETE", statusPath(id)); r.StatusCode != 202 {
 				t.Fatalf("%d", r.StatusCode)

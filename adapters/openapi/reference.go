@@ -27,6 +27,7 @@ func (d *Document) MountReference(r fiber.Router, base string, client *Client) e
 	send := serve(page.Bytes(), "text/html; charset=utf-8")
 	r.Get(ReferencePath, func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 		return send(c)
 	})
 	r.Get("/docs/reference.css", serve([]byte(reference.CSS), "text/css; charset=utf-8"))

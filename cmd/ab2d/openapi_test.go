@@ -34,7 +34,20 @@ type described struct {
 func startDescribed(t *testing.T, c *truth.Checker, settings ...string) *described {
 	t.Helper()
 	d := &described{t: t, dir: t.TempDir()}
-	cfg, _, err := config.Load(append([]string{"--data-dir", d.dir, "--listen", "127.0.0.1:0", "--log", "error"}, settings...), nil)
+	d.process = startInProcess(t, d.dir, settings...)
+	base := "http://" + d.process.Listener.Addr().String()
+	d.walker = &walker{base: base, tokenURL: base + sandboxauth.TokenPath, say: func(string, ...any) {}}
+	// Neither asking for gzip nor inflating it by itself, so that what is checked is what came.
+	transport := &http.Transport{DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	d.http = http.Client{Transport: truth.Transport{RoundTripper: transport, Checker: c, Report: func(err error) { t.Error(err) }}}
+	return d
+}
+
+// startInProcess starts a sandbox on dir in this process.
+func startInProcess(t *testing.T, dir string, settings ...string) *host.Process {
+	t.Helper()
+	cfg, _, err := config.Load(append([]string{"--data-dir", dir, "--listen", "127.0.0.1:0", "--log", "error"}, settings...), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,14 +72,7 @@ func startDescribed(t *testing.T, c *truth.Checker, settings ...string) *describ
 		ended <- err
 		t.Fatal("it did not start")
 	}
-	base := "http://" + p.Listener.Addr().String()
-	d.process = p
-	d.walker = &walker{base: base, tokenURL: base + sandboxauth.TokenPath, say: func(string, ...any) {}}
-	// Neither asking for gzip nor inflating it by itself, so that what is checked is what came.
-	transport := &http.Transport{DisableCompression: true}
-	t.Cleanup(transport.CloseIdleConnections)
-	d.http = http.Client{Transport: truth.Transport{RoundTripper: transport, Checker: c, Report: func(err error) { t.Error(err) }}}
-	return d
+	return p
 }
 
 // as signs in as the sponsor of a contract.
