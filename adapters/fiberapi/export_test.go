@@ -14,6 +14,9 @@ func ReadForFuzz(query string, body []byte, prefer []string) (names []string, ig
 	}
 	for _, g := range append(all, more...) {
 		names = append(names, g.name)
+		if g.name == "_elements" { // each of them can be ignored by itself
+			names = append(names, listed(g.values)...)
+		}
 	}
 	a, err := readParameters(append(all, more...), parsePrefer(prefer).lenient, domain.R4)
 	return names, a.terms.Ignored, err

@@ -118,7 +118,8 @@ func (u *UseCase) Retry(ctx context.Context, who domain.Staff, id domain.JobID, 
 	if err != nil {
 		return "", u.refused(ctx, err, who, RetryJob, string(id), why)
 	}
-	return u.start(ctx, who, RetryJob, Start{Client: s.Client, Contracts: s.Contracts, Version: s.Version, Window: s.Window, Request: s.Request, Of: id}, why)
+	return u.start(ctx, who, RetryJob, Start{Client: s.Client, Contracts: s.Contracts, Version: s.Version, Window: s.Window, Terms: s.Terms,
+		Partials: s.Partials.Allowed, Request: s.Request, Of: id}, why)
 }
 
 // Start is an export that staff start for a sponsor.
@@ -127,6 +128,8 @@ type Start struct {
 	Contracts []domain.ContractNumber // those of the client that are meant; none is all
 	Version   domain.FHIRVersion
 	Window    domain.Window
+	Terms     domain.Terms
+	Partials  bool         // the files may be told and fetched before the job is complete
 	Request   string       // what the sponsor would have asked
 	Of        domain.JobID // the job that this one repeats
 }
@@ -162,7 +165,7 @@ func (u *UseCase) start(ctx context.Context, who domain.Staff, action string, cm
 			client.Contracts = cmd.Contracts
 		}
 		from, _ := netip.ParseAddr(who.From) // where it is none the record has none
-		id, err = u.Export.Start(ctx, export.Start{Client: client, From: from, Version: cmd.Version, Window: cmd.Window, Request: cmd.Request,
+		id, err = u.Export.Start(ctx, export.Start{Client: client, From: from, Version: cmd.Version, Window: cmd.Window, Terms: cmd.Terms, Partials: cmd.Partials, Request: cmd.Request,
 			Staff: &export.Staff{Person: who, Action: action, Why: why, Of: cmd.Of}})
 		return id, err // told by it
 	}
