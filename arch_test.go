@@ -42,7 +42,7 @@ var shared = map[string][]string{
 	"adapters/sandboxauth": {"adapters/smartauth"},
 	// Both are clients of any server, and prove themselves in the same way.
 	"adapters/conformance":  {"adapters/clientkey"},
-	"adapters/exportclient": {"adapters/clientkey"},
+	"adapters/exportclient": {"adapters/clientkey", "adapters/reach"},
 }
 
 // The files are parsed rather than listed by the go command: parsing sees files

@@ -210,7 +210,7 @@ func (c *Client) askForToken(ctx context.Context, d discovered) (token string, r
 		if answer.status >= 500 {
 			return "", renew, fault(Away, "Run the same command again to go on.", "the token server failed: %s", answer)
 		}
-		return "", renew, fault(Refused, "Check the client id, its secret or key, and the scope; ab2d doctor helps.", "the token server does not accept client %s: %s", c.Auth.ClientID, answer)
+		return "", renew, fault(Refused, "Check the client id, its secret or key, and the scope.", "the token server does not accept client %s: %s", c.Auth.ClientID, answer)
 	}
 	defer res.Body.Close()
 	var answer struct {

@@ -49,9 +49,9 @@ type several []string
 func (s *several) String() string     { return strings.Join(*s, ",") }
 func (s *several) Set(v string) error { *s = append(*s, v); return nil }
 
-// reach are the flags by which a server is reached, of all commands that are its
+// access are the flags by which a server is reached, of all commands that are its
 // client.
-type reach struct {
+type access struct {
 	url, profile, profiles, clientID, secretFile, key, keyID, tokenFile, tokenURL, scope, ca string
 	allowHosts                                                                               several
 	allowHTTP                                                                                bool
@@ -60,7 +60,7 @@ type reach struct {
 // sandboxURL is where "ab2d serve" listens by itself.
 const sandboxURL = "http://127.0.0.1:8080/api/v2/fhir"
 
-func (r *reach) flags(fs *flag.FlagSet) {
+func (r *access) flags(fs *flag.FlagSet) {
 	fs.StringVar(&r.url, "url", "", "base of the server's FHIR API; /api/v2/fhir is added to an address without a path (default "+sandboxURL+", the sandbox on this machine)")
 	fs.StringVar(&r.profile, "profile", "", "which profile of the file to use (default \"default\", if there is one)")
 	fs.StringVar(&r.profiles, "profiles", "", "the file with profiles (default "+exportclient.DefaultProfiles()+")")
@@ -79,7 +79,7 @@ func (r *reach) flags(fs *flag.FlagSet) {
 // settings reads everything that says how to reach the server. contract, if it
 // is one of the developer guide's, lets the sandbox on this machine be tried
 // without any credential.
-func (r *reach) settings(environ func(string) string, contract string) (s exportclient.Settings, notes []string, err error) {
+func (r *access) settings(environ func(string) string, contract string) (s exportclient.Settings, notes []string, err error) {
 	path := r.profiles
 	if path == "" {
 		path = exportclient.DefaultProfiles()
@@ -178,7 +178,7 @@ func usageFault(text string) error {
 
 // exporting is what the command was told to do.
 type exporting struct {
-	reach
+	access
 	contract, group, job, out, since, until, elements, organizeBy, patientsFile, format string
 	types, filters, patients, parameters                                                several
 	minFile, maxFile                                                                    int64
@@ -220,7 +220,7 @@ func (e *exporting) flags() *flag.FlagSet {
 	fs.DurationVar(&e.patience, "patience", 2*time.Hour, "how long the server or the network may be away at a time")
 	fs.BoolVar(&e.asJSON, "json", false, "print what happens as JSON, one event a line")
 	fs.BoolVar(&e.quiet, "quiet", false, "print the end alone")
-	e.reach.flags(fs)
+	e.access.flags(fs)
 	return fs
 }
 

@@ -51,7 +51,7 @@ func TestAKilledClientEndsWithTheFilesOfTheServer(t *testing.T) {
 	listen := freeAddress(t)
 	sponsor := sponsorOf(t, contract)
 	size := int64(sponsor.Members) * 15_000 // of the files as they are sent, roughly
-	wire := dropping(t, listen, random, size/5)
+	wire := dropping(t, listen, random, size/15)
 	start(t, t.TempDir(), listen, "--public-url", "http://"+wire.address, "--partition-members", strconv.Itoa(max(sponsor.Members/20, 10)), "--export-rate", "0", "--export-address-rate", "0", "--token-rate", "0", "--token-address-rate", "0")
 
 	dir := filepath.Join(t.TempDir(), "out")
@@ -62,12 +62,13 @@ func TestAKilledClientEndsWithTheFilesOfTheServer(t *testing.T) {
 		cmd.Stdout, cmd.Stderr = told, told
 		return cmd, told
 	}
-	// Some moments are in the first few kilobytes, before there is a file, and
-	// some within the files.
 	for kill := range kills {
+		// Some moments are in the first few kilobytes, before there is a file, and
+		// the others spread over what is still to come.
+		left := size - fetchedOf(t, dir)
 		after := random.Int64N(4000)
 		if kill%3 != 0 {
-			after = random.Int64N(size / int64(kills+2))
+			after = random.Int64N(min(2*left/int64(kills-kill+1), left*4/5) + 1)
 		}
 		held := wire.hold(after)
 		cmd, told := client(ctx)
@@ -87,13 +88,14 @@ func TestAKilledClientEndsWithTheFilesOfTheServer(t *testing.T) {
 		}
 		wire.release()
 	}
+	before := fetchedOf(t, dir)
 	last, cancel := context.WithTimeout(ctx, 10*within)
 	defer cancel()
 	cmd, told := client(last)
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, told)
 	}
-	t.Logf("%d times killed, %d connections of %d dropped\n%s", kills, wire.dropped, wire.opened, told)
+	t.Logf("%d times killed, %d connections of %d dropped; %d bytes were there before the last run\n%s", kills, wire.dropped, wire.opened, before, told)
 
 	// Now without anything in between, ask the server what it has.
 	s := &walker{base: "http://" + listen, tokenURL: "http://" + listen + "/oauth2/aus2r7y3gdaFMKBol297/v1/token", say: t.Logf}
@@ -144,6 +146,35 @@ func TestAKilledClientEndsWithTheFilesOfTheServer(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(dir, ".ab2d", "*")); err != nil || len(left) != 2 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
+}
+
+// fetchedOf adds up the bytes of files that a client has, as they were sent.
+func fetchedOf(t *testing.T, dir string) (n int64) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, ".ab2d", "state.json"))
+	if os.IsNotExist(err) {
+		return 0
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	var state struct {
+		Files []struct {
+			Name      string
+			WireBytes int64
+			Placed    bool
+		}
+	}
+	if err := json.Unmarshal(text, &state); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range state.Files {
+		if f.Placed {
+			n += f.WireBytes
+		} else if info, err := os.Stat(filepath.Join(dir, ".ab2d", f.Name+".part")); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
 }
 
 func sumOf(t *testing.T, path string) string {

@@ -26,6 +26,7 @@ type command struct {
 var commands = []command{
 	{"serve", "run the API, the workers and the pages, as the roles say", serve},
 	{"export", "fetch an export from this or any other Bulk Data server, whatever happens meanwhile: export --contract S0000 --out DIR, and export --help", nil},
+	{"doctor", "find out why an export does not go, and what to do; with --server, what a server's settings lack: doctor --help", nil},
 	{"demo", "a whole export in the sandbox: start, token, export, download, check, stop", demo},
 	{"migrate", "bring the database's schema up to date; with --status only show it", migrate},
 	{"audit", "guard the audit trail: audit verify, list, seal, archive, key, or restored", auditTrail},
@@ -47,7 +48,7 @@ var commands = []command{
 
 // settingless are the commands with flags of their own, since they are about
 // other servers than this one.
-var settingless = map[string]func(ctx context.Context, args []string) error{"mock": mock, "conformance": checkConformance, "export": export, "storybook": storybook}
+var settingless = map[string]func(ctx context.Context, args []string) error{"mock": mock, "conformance": checkConformance, "export": export, "doctor": doctor, "storybook": storybook}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
