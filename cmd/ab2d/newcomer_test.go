@@ -25,7 +25,7 @@ import (
 // A block that says bash is typed as it stands, but for the address; all of a page
 // in one shell. A block after it that says "text output" is what it prints: its
 // lines come in this order, with anything between, and ... stands for anything.
-// What is not typed says why: "sh no-run: why".
+// What is not typed says why: "sh no-run: why". PowerShell is parsed.
 func TestANewcomerFollowsTheGuide(t *testing.T) {
 	home := clone(t)
 	base := makeRun(t, home)
@@ -36,7 +36,14 @@ func TestANewcomerFollowsTheGuide(t *testing.T) {
 	tools := filepath.Dir(strings.TrimSpace(string(newman)))
 	typed := 0
 	for _, name := range guidePages(t, home) {
-		blocks := blocksOf(t, name, filepath.Join(home, name))
+		blocks, powershell := blocksOf(t, name, filepath.Join(home, name))
+		if powershell != "" {
+			parse := exec.CommandContext(patience(t), "node", "../../.ci/npm/powershell.mjs", filepath.Dir(filepath.Dir(tools)))
+			parse.Stdin = strings.NewReader(powershell)
+			if out, err := parse.CombinedOutput(); err != nil {
+				t.Errorf("%s: the PowerShell cannot be parsed: %v\n%s", name, err, out)
+			}
+		}
 		var script strings.Builder
 		var typedHere []*block
 		for _, b := range blocks {
@@ -169,11 +176,11 @@ type block struct {
 }
 
 // without are the languages of blocks that hold no commands.
-var without = regexp.MustCompile(`^(json|yaml|go|http|text|powershell|javascript)$`)
+var without = regexp.MustCompile(`^(json|yaml|go|http|text|javascript)$`)
 
 var notRun = regexp.MustCompile(`^sh no-run: \S.{10,}$`)
 
-func blocksOf(t *testing.T, name, file string) (all []*block) {
+func blocksOf(t *testing.T, name, file string) (all []*block, powershell string) {
 	t.Helper()
 	source, err := os.ReadFile(file)
 	if err != nil {
@@ -201,6 +208,8 @@ func blocksOf(t *testing.T, name, file string) (all []*block) {
 					return ast.WalkStop, fmt.Errorf("nothing prints %q", content)
 				}
 				all[len(all)-1].output = content
+			case info == "powershell":
+				powershell += content
 			case without.MatchString(info), notRun.MatchString(info):
 			default:
 				return ast.WalkStop, fmt.Errorf("a block says %q, which is not known", info)
@@ -211,7 +220,7 @@ func blocksOf(t *testing.T, name, file string) (all []*block) {
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
-	return all
+	return all, powershell
 }
 
 // prints says whether what was printed is what the page says.

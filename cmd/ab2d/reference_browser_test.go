@@ -29,6 +29,8 @@ func TestTheReferenceCanBeReadByEverybody(t *testing.T) {
 	readable(ctx, t, s.base+"/docs/tutorial-curl", 390, "dark")
 	readable(ctx, t, s.base+"/docs/data-dictionary-r4", 390, "light")
 	readable(ctx, t, s.base+"/docs/operations", 1280, "light")
+	readable(ctx, t, s.base+"/docs/architecture", 390, "dark")
+	readable(ctx, t, s.base+"/docs/decisions", 1280, "dark")
 }
 
 func readable(ctx context.Context, t *testing.T, url string, width int64, scheme string) {
