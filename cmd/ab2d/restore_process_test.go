@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"cms.gov/ab2d/adapters/entstore/pgtest"
@@ -49,6 +50,10 @@ func TestABackupIsRestored(t *testing.T) {
 		return n
 	}
 	until(t, "the second export to be under way", func() bool { return done() > 2 })
+	// On a busy machine the worker would be done before the backup is.
+	if err := worker.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
 	var dump bytes.Buffer
 	backup := exec.CommandContext(ctx, "pg_dump", "--no-owner", from)
 	backup.Stdout, backup.Stderr = &dump, os.Stderr
