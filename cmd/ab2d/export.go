@@ -248,6 +248,9 @@ func exportTo(ctx context.Context, out io.Writer, progress *os.File, environ fun
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = &exportclient.Fault{Why: exportclient.Interrupted, Text: "stopped", Next: "Run the same command again to go on."}
 	}
+	if errors.Is(err, syscall.ENOSPC) {
+		err = &exportclient.Fault{Why: 1, Text: "the disk is full", Cause: err, Next: "Make room, and run the same command again to go on."}
+	}
 	if e.asJSON {
 		printFailure(out, err)
 	}

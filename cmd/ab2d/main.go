@@ -43,12 +43,13 @@ var commands = []command{
 	{"mock", "stand in for a service upstream, with flags of its own: mock bfd, and mock bfd -h", nil},
 	{"conformance", "check any Bulk Data server against the guides, with flags of its own: conformance URL, and conformance --help", nil},
 	{"bench", "measure: exports, cluster, downloads, status, recovery, bfd, bfd-latency, or contracts", bench},
+	{"completion", "let a shell complete commands and flags: completion bash, zsh or fish", nil},
 	{"version", "say which build this is", showVersion},
 }
 
 // settingless are the commands with flags of their own, since they are about
 // other servers than this one.
-var settingless = map[string]func(ctx context.Context, args []string) error{"mock": mock, "conformance": checkConformance, "export": export, "doctor": doctor, "storybook": storybook}
+var settingless = map[string]func(ctx context.Context, args []string) error{"mock": mock, "conformance": checkConformance, "export": export, "doctor": doctor, "completion": completion, "storybook": storybook}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
