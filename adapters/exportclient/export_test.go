@@ -128,6 +128,62 @@ func TestStoppedAtAnyMomentItGoesOn(t *testing.T) {
 	}
 }
 
+// A process ends while nobody knows whether the server has accepted the export.
+func TestAKickOffWhoseAnswerGotLostIsRepeatedWithItsKey(t *testing.T) {
+	b := newBulk(t)
+	content := claims("a", 5)
+	b.offer(b.serve("S0000_0001.ndjson", content))
+	var keys []string
+	lost := true // the transport itself asks once more
+	b.kickOff = func(_ http.ResponseWriter, r *http.Request) bool {
+		if keys = append(keys, r.Header.Get("Idempotency-Key")); lost {
+			panic(http.ErrAbortHandler)
+		}
+		return false
+	}
+	dir := t.TempDir()
+	_, err := b.sponsor(func(s *Settings) { s.Wait = func(context.Context, time.Duration) error { return context.Canceled } }).Export(t.Context(), b.order(), dir, Options{})
+	if err == nil || len(keys) == 0 {
+		t.Fatalf("%v after %d kick-offs", err, len(keys))
+	}
+	before := len(keys)
+	lost = false
+	b.export(dir)
+	holds(t, dir, "S0000_0001.ndjson", content)
+	if len(keys) != before+1 || keys[0] == "" || slices.ContainsFunc(keys, func(k string) bool { return k != keys[0] }) {
+		t.Errorf("the keys are %q", keys)
+	}
+}
+
+// A process is killed after a file is in its place and before its part is gone.
+func TestNothingIsLeftBehind(t *testing.T) {
+	b := newBulk(t)
+	content := claims("a", 5)
+	b.offer(b.serve("S0000_0001.ndjson", content), b.serve("S0000_0002.ndjson", content))
+	dir := t.TempDir()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	_, err := b.sponsor(func(s *Settings) {
+		s.Parallel = 1
+		s.Report = func(e Event) {
+			if e.Kind == Placed {
+				stop()
+			}
+		}
+	}).Export(ctx, b.order(), dir, Options{})
+	if err == nil {
+		t.Fatal("it was not stopped")
+	}
+	for _, name := range []string{"S0000_0001.ndjson.part", "S0000_0001.ndjson.part.json", "S0000_0001.ndjson.plain"} {
+		if err := os.WriteFile(filepath.Join(dir, private, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.export(dir)
+	holds(t, dir, "S0000_0001.ndjson", content)
+	holds(t, dir, "S0000_0002.ndjson", content)
+}
+
 // What is passed as whole and is not is found out by whatever there is to go by.
 func TestATruncatedBodyIsNotTakenForWhole(t *testing.T) {
 	content := claims("a", 1000)
@@ -210,9 +266,14 @@ func TestAFileThatChangesBetweenRanges(t *testing.T) {
 				}
 				whole(after)(w, r)
 			}
-			dir := t.TempDir()
-			b.export(dir)
+			dir, noticed := t.TempDir(), false
+			b.export(dir, func(s *Settings) {
+				s.Report = func(e Event) { noticed = noticed || e.Kind == Again && strings.Contains(e.Text, "has changed") }
+			})
 			holds(t, dir, "S0000_0001.ndjson", after)
+			if noticed == obeys { // who obeys sends the new one without being asked
+				t.Errorf("that it changed was noticed: %v", noticed)
+			}
 		})
 	}
 }

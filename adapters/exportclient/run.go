@@ -156,6 +156,9 @@ func (r *run) all(ctx context.Context, remove bool) error {
 			return err
 		}
 	}
+	if err := r.folder.tidy(); err != nil {
+		return err
+	}
 	r.state.Done = true
 	return r.folder.save(r.state)
 }

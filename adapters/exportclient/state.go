@@ -122,18 +122,24 @@ func (f *folder) forget(s *state) error {
 			errs = append(errs, os.Remove(name))
 		}
 	}
-	entries, err := os.ReadDir(filepath.Join(f.dir, private))
-	errs = append(errs, err)
-	for _, e := range entries {
-		if e.Name() != "lock" && e.Name() != "state.json" {
-			errs = append(errs, os.RemoveAll(f.private(e.Name())))
-		}
-	}
+	errs = append(errs, f.tidy())
 	if err := os.Remove(f.path("manifest.json")); !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, err)
 	}
 	// Last: as long as it is there, this can be done again.
 	return errors.Join(append(errs, os.Remove(f.private("state.json")), syncDir(filepath.Join(f.dir, private)))...)
+}
+
+// tidy removes what a process that was killed had no time to remove.
+func (f *folder) tidy() error {
+	entries, err := os.ReadDir(filepath.Join(f.dir, private))
+	errs := []error{err}
+	for _, e := range entries {
+		if e.Name() != "lock" && e.Name() != "state.json" {
+			errs = append(errs, os.Remove(f.private(e.Name())))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // writeDurably puts a file in its place as a whole: after a power cut there is
