@@ -3,6 +3,7 @@ package status_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"cms.gov/ab2d/adapters/memory/site"
 	"cms.gov/ab2d/application/download"
+	"cms.gov/ab2d/application/produce"
 	"cms.gov/ab2d/application/status"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
@@ -211,6 +213,81 @@ func TestWhatWasToldIsWithdrawnWithTheExport(t *testing.T) {
 			for f, err := range s.Files.List(t.Context(), domain.JobPrefix(id)) {
 				t.Errorf("%s is still there, %v", f.Key, err)
 			}
+		})
+	}
+}
+
+// However partitions end and whenever the client asks: what it was told it is told
+// again and can fetch, each file is on one page, in order, and the pages lead on
+// to each other until all is told; or all of it is withdrawn.
+func TestPagesOnlyGrow(t *testing.T) {
+	for seed := range uint64(30) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			chance := rand.New(rand.NewPCG(seed, 0))
+			partitions := 1 + chance.IntN(5)
+			s, id := parted(t, partitions)
+			var told []string // a page each
+			look := func() (running bool) {
+				r := poll(t, s, id)
+				if m := r.Manifest; m != nil && m.Page == 0 && !r.Running && told == nil { // nothing was told early
+					told = []string{names(m)}
+					return false
+				}
+				for n := 1; r.Manifest != nil; n++ {
+					m := page(t, s, id, n).Manifest
+					if n > len(told) {
+						told = append(told, names(m))
+					}
+					if names(m) != told[n-1] || m.Whole != (!r.Running && !m.More) {
+						t.Fatalf("page %d: %+v, and it was told as %s", n, m, told[n-1])
+					}
+					for _, f := range m.Output {
+						same(t, f.Name, find(s, t, id, f.Name), domain.Code(""))
+					}
+					if !m.More {
+						same(t, "pages", n, len(told))
+						break
+					}
+				}
+				return r.Running
+			}
+			var taken []produce.Work
+			cancels := seed%5 == 4
+			for left := partitions; left > 0; {
+				switch n := len(taken); {
+				case chance.IntN(3) == 0:
+					look()
+				case n < left && (n == 0 || chance.IntN(2) == 0):
+					work, err := s.Produce.Take(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					taken = append(taken, work)
+				default:
+					i := chance.IntN(n)
+					if _, err := s.Produce.Do(t.Context(), taken[i]); err != nil {
+						t.Fatal(err)
+					}
+					taken, left = slices.Delete(taken, i, i+1), left-1
+				}
+				if cancels && left == 1 && len(told) > 0 {
+					if err := s.Cancel.Cancel(t.Context(), s.Client, s.Ask("", domain.Window{}).From, id); err != nil {
+						t.Fatal(err)
+					}
+					for _, name := range strings.Fields(strings.Join(told, " ")) {
+						same(t, name, find(s, t, id, "S0001_"+name+".ndjson"), domain.Deleted)
+					}
+					return
+				}
+			}
+			if look() {
+				t.Fatal("it goes on for ever")
+			}
+			var want []string
+			for n := range partitions {
+				want = append(want, fmt.Sprintf("%04d", n+1))
+			}
+			same(t, "all pages", strings.Fields(strings.Join(told, " ")), want)
 		})
 	}
 }

@@ -13,10 +13,24 @@ import (
 	"testing"
 
 	"cms.gov/ab2d/adapters/conformance"
+	"cms.gov/ab2d/docs"
 )
 
 // knownFailures are those that docs/divergences.md gives the reasons for.
 var knownFailures = []string{"--accept", "A2b=nobody signs in here with a browser, so there is no PKCE to tell of"}
+
+// Whoever reads the reasons finds each of them by its id.
+func TestAcceptedFailuresAreTold(t *testing.T) {
+	told, err := docs.Files.ReadFile("divergences.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range knownFailures {
+		if id, _, is := strings.Cut(f, "="); is && !bytes.Contains(told, []byte("`ab2d conformance` `"+id+"`")) {
+			t.Errorf("docs/divergences.md does not tell of %s", id)
+		}
+	}
+}
 
 // The server holds to the guides, in both versions, as another process sees it.
 func TestOurServerConforms(t *testing.T) {
