@@ -172,6 +172,10 @@ func inspect(t *testing.T, ctx context.Context, name string, said *[]string) {
 		}
 		picture(t, ctx, name+"-"+view.name)
 	}
+	see(t, ctx, false, 320) // as at 400% zoom on a usual screen
+	if over := eval[int](t, ctx, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
+		t.Errorf("%s is %d pixels too wide at 400%% zoom", name, over)
+	}
 	if n := eval[int](t, ctx, "document.querySelectorAll('h1').length"); n != 1 {
 		t.Errorf("%s has %d main headings", name, n)
 	}

@@ -39,6 +39,7 @@ type world struct {
 	base    string
 	jobs    map[domain.JobState]domain.JobID
 	oversee *oversight.UseCase
+	staff   *staff.UseCase
 }
 
 var limits = domain.SessionLimits{Idle: 15 * time.Minute, Life: 8 * time.Hour}
@@ -53,6 +54,7 @@ func newWorld(t *testing.T, change ...func(*console.Config)) *world {
 	w.oversee = &oversight.UseCase{Store: s.Store, Coverage: s.Store, Audit: s.Store, Files: s.Files, Packing: memory.Packing{}, Clock: s.Clock, Export: s.Export,
 		Sweep: s.Retention, Attestation: changes, Clients: known,
 		Listing: &listing.UseCase{Store: s.Store, Clock: s.Clock, Attestation: changes}, Intake: &enrollment.UseCase{Store: s.Store, Coverage: s.Store, Clock: s.Clock}}
+	w.staff = &staff.UseCase{Store: s.Store, Clock: s.Clock, Limits: limits}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +71,7 @@ func newWorld(t *testing.T, change ...func(*console.Config)) *world {
 	}
 	app := fiber.New(fiber.Config{Immutable: true, DisableStartupMessage: true, UnescapePath: true})
 	if err := console.Mount(app, cfg, console.UseCases{Clock: s.Clock, Oversight: w.oversee, Attestation: changes,
-		Staff: &staff.UseCase{Store: s.Store, Clock: s.Clock, Limits: limits}, Clients: known, Maintenance: &maintenance.UseCase{Store: s.Store, Clock: s.Clock}}); err != nil {
+		Staff: w.staff, Clients: known, Maintenance: &maintenance.UseCase{Store: s.Store, Clock: s.Clock}}); err != nil {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
