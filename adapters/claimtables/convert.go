@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	claimsInGroup = 20_000 // rows that are held in memory, in columns, until they are written
-	linesInGroup  = 50_000
+	claimsInGroup = 10_000 // rows that are held in memory, in columns, until they are written
+	linesInGroup  = 25_000
 	mostLine      = 64 << 20
 	checkEvery    = 1000 // lines between two looks whether to go on
 )
