@@ -130,17 +130,17 @@ func TestEveryEnrolleeEndsInOneColumn(t *testing.T) {
 			Issue        []struct {
 				Severity, Code string
 				Extension      []struct {
-					URL             string
-					ValueString     string
-					ValueBoolean    *bool
-					ValueIdentifier struct{ System, Value string }
+					URL                   string
+					ValueString, ValueURI string
+					ValueBoolean          *bool
+					ValueIdentifier       struct{ System, Value string }
 				}
 			}
 		}
 		if err := json.Unmarshal([]byte(line), &o); err != nil || o.ResourceType != "OperationOutcome" || o.Issue[0].Severity != "error" {
 			t.Fatalf("%v in %s", err, line)
 		}
-		var patient, again string
+		var patient, again, explained string
 		var mbis []string
 		for _, e := range o.Issue[0].Extension {
 			switch e.URL {
@@ -150,7 +150,12 @@ func TestEveryEnrolleeEndsInOneColumn(t *testing.T) {
 				again = fmt.Sprint(*e.ValueBoolean)
 			case "https://ab2d.cms.gov/mbi":
 				mbis = append(mbis, e.ValueIdentifier.System+"|"+e.ValueIdentifier.Value)
+			case "https://ab2d.cms.gov/documentation":
+				explained = e.ValueURI
 			}
+		}
+		if want := "/docs/troubleshooting#error-file-" + o.Issue[0].Code; explained != want {
+			t.Errorf("it is explained at %q, want %q", explained, want)
 		}
 		known := []string{"http://hl7.org/fhir/sid/us-mbi|1S00E00AA" + patient}
 		if patient == "4" {
