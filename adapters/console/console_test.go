@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -174,6 +175,9 @@ func TestStaffRunJobs(t *testing.T) {
 	next, err := domain.ParseJobID(strings.TrimSuffix(strings.TrimPrefix(a.to, "/console/jobs/"), "?done=started"))
 	if err != nil || w.Job(next).State != domain.Submitted || w.Job(next).Client != w.Client.ID {
 		t.Errorf("starting again is answered %d %s", a.status, a.to)
+	}
+	if was, is := w.Job(w.jobs[domain.Failed]), w.Job(next); was.Terms.IsZero() || !reflect.DeepEqual(is.Terms, was.Terms) || !is.Partials.Allowed {
+		t.Errorf("starting again asks for %+v, %+v, and not for %+v", is.Terms, is.Partials, was.Terms)
 	}
 	if a := v.post(here+"/expire", form()); a.status != 303 || w.Job(id).State != domain.Lapsed {
 		t.Errorf("expiring is answered %d", a.status)

@@ -113,7 +113,13 @@ func (w *world) fill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	failed, cancelled := w.KickOff(site.First, domain.Window{}), w.KickOff(site.First, domain.Window{Since: site.Start.AddDate(0, -3, 0)})
+	narrow := w.Ask(site.First, domain.Window{})
+	narrow.Partials, narrow.Terms = true, domain.Terms{Filters: domain.Filters{{Types: []string{"DME"}}}, Elements: domain.Elements{domain.ExplanationOfBenefit: {"item"}}, MaxFileBytes: 1 << 20}
+	failed, err := w.Export.Start(t.Context(), narrow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancelled := w.KickOff(site.First, domain.Window{Since: site.Start.AddDate(0, -3, 0)})
 	w.Do(func(ctx context.Context, tx ports.Tx) error {
 		return tx.Jobs.Update(ctx, failed, func(j *domain.ExportJob) error {
 			return j.Fail(w.Clock.Now(), domain.Failure{Code: domain.Unavailable, Reason: "The claims source did not answer for 12 of 3 enrollees.", ID: "ABCD-EFGH"})

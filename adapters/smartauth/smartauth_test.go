@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -390,6 +391,15 @@ func TestTooMuchIsTooMuch(t *testing.T) {
 		}
 		if a := activity(); a.Failures != 3 || a.LastUsed.IsZero() {
 			t.Errorf("the activity is %+v", a)
+		}
+		records, err := b.store.Find(t.Context(), "client.authenticate", string(clientID), 10)
+		if err != nil || len(records) != 3 { // what is not even looked at is no attempt
+			t.Errorf("the trail has %+v, %v", records, err)
+		}
+		for _, r := range records {
+			if r.Outcome != string(domain.Unauthenticated) || r.Detail["why"] != "secret" || r.Actor.From == "" || strings.Contains(fmt.Sprint(r), "guess") {
+				t.Errorf("the trail has %+v", r)
+			}
 		}
 		b.clock.Advance(time.Hour)
 		b.lets(b.post(form, "secret"))
