@@ -252,7 +252,7 @@ func (c *console) contract(a *ask) error {
 		if err != nil {
 			return err
 		}
-		v.Coverage = monthPlot(months)
+		v.Coverage = monthPlot(months, held.Enrolled)
 	case "jobs":
 		for _, j := range held.Jobs {
 			v.Jobs = append(v.Jobs, rowOf(j, a.now()))
@@ -360,15 +360,37 @@ func events(c oversight.Contract, here string, may bool) (all []web.Event) {
 	return all
 }
 
-func monthPlot(months []oversight.MonthCount) web.Plot {
+// apart reports whether two counts of people are more than 2% apart, so that
+// somebody should look why.
+func apart(a, b int) bool { return max(a, b)-min(a, b) > max(a, b)/50 }
+
+// monthPlot shows how many people are enrolled by month. Months that differ from the
+// one before by more than 2%, and HPMS's own count where it does, are said.
+func monthPlot(months []oversight.MonthCount, hpms int) web.Plot {
 	p := web.Plot{ID: "months", Title: "Enrollees by month, last two years", Parts: []string{"Enrolled"}, Says: "No enrollment is loaded."}
-	for _, m := range months {
+	var jumps []string
+	for i, m := range months {
 		p.Max = max(p.Max, float64(m.Count))
-		p.Bars = append(p.Bars, web.Bar{Label: m.Month.First().String()[:7], Values: []float64{float64(m.Count)}, Texts: []string{web.Count(m.Count)}})
+		text := web.Count(m.Count)
+		if i > 0 && months[i-1].Count > 0 && apart(months[i-1].Count, m.Count) {
+			change := difference(months[i-1].Count, m.Count)
+			jumps = append(jumps, m.Month.String()+" "+change)
+			text += ", " + change
+		}
+		p.Bars = append(p.Bars, web.Bar{Label: m.Month.String(), Values: []float64{float64(m.Count)}, Texts: []string{text}})
 	}
 	p.Top = web.Count(int(p.Max))
 	if n := len(months); n > 0 {
-		p.Says = fmt.Sprintf("%s people are enrolled in %s; the most were %s.", web.Count(months[n-1].Count), months[n-1].Month.First().String()[:7], p.Top)
+		last := months[n-1]
+		p.Says = fmt.Sprintf("%s people are enrolled in %s; the most were %s.", web.Count(last.Count), last.Month, p.Top)
+		if len(jumps) > 0 {
+			p.Says += " Changes of more than 2%: " + strings.Join(jumps, ", ") + "."
+		}
+		if hpms > 0 && apart(hpms, last.Count) {
+			p.Says += fmt.Sprintf(" HPMS counts %s, which is more than 2%% apart: look why.", web.Count(hpms))
+		} else if hpms > 0 {
+			p.Says += fmt.Sprintf(" HPMS counts %s, within 2%%.", web.Count(hpms))
+		}
 	}
 	return p
 }

@@ -516,3 +516,29 @@ func TestEveryListIsAFileToo(t *testing.T) {
 		t.Errorf("%d rows of %d jobs", rows, len(w.jobs))
 	}
 }
+
+// Months that jump, and HPMS's count where it is far off, are said beside the plot.
+func TestEnrollmentTellsWhatDiffers(t *testing.T) {
+	w := newWorld(t)
+	short := site.Person("4")
+	short.Months = site.Months(202001, 202512)
+	w.Enroll(site.First, w.Clock.Now(), site.Person("1"), site.Person("2"), site.Person("3"), short)
+	v := w.signIn(t, "sandbox-viewer")
+	says := func(hpms int) string {
+		w.Do(func(ctx context.Context, tx ports.Tx) error {
+			c, err := tx.Contracts.Get(ctx, site.First)
+			if err != nil {
+				return err
+			}
+			c.Enrolled = hpms
+			return tx.Contracts.Put(ctx, c)
+		})
+		return v.get("/console/contracts/S0001?tab=coverage").body
+	}
+	if page := says(50); !strings.Contains(page, "Changes of more than 2%: 2026-01 −1 (25%).") || !strings.Contains(page, "HPMS counts 50, which is more than 2% apart") {
+		t.Error("the page does not say what differs")
+	}
+	if page := says(3); !strings.Contains(page, "HPMS counts 3, within 2%.") || strings.Contains(page, "apart: look why") {
+		t.Error("the page does not say that HPMS agrees")
+	}
+}
