@@ -110,7 +110,7 @@ func (d *doctor) database(ctx context.Context) {
 		return
 	}
 	d.add("database", reach.OK, "", "it answers")
-	if skew := max(asked.Sub(at), at.Sub(time.Now())); skew > 5*time.Second {
+	if skew := max(asked.Sub(at), time.Until(at)); skew > 5*time.Second {
 		d.add("database: clock", reach.Fail, "Set both clocks by NTP: leases are by the database's, tokens by this machine's.", "it differs by %s from this machine's", skew.Round(time.Second))
 	} else {
 		d.add("database: clock", reach.OK, "", "it agrees with this machine's")
