@@ -2,6 +2,7 @@ package ab2d
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -72,7 +73,7 @@ func mountConsole(ctx context.Context, app *fiber.App, cfg *config.Config, base 
 		Sandbox: cfg.Mode == config.Sandbox, Version: Version(), PublicURL: string(base), Settings: settings,
 		Checks: func(ctx context.Context) []console.Check {
 			_, source := p.Claims.CompleteThrough(ctx)
-			return []console.Check{{Name: "database", Err: p.Store.Check(ctx)}, {Name: "file store", Err: p.Stored.Check(ctx)}, {Name: "claims source", Err: source}}
+			return []console.Check{{Name: "database", Err: p.Store.Check(ctx)}, {Name: "file store", Err: p.Stored.Check(ctx)}, {Name: "claims source", Err: source}, migrations(ctx, p.Store)}
 		},
 		Address: func(c *fiber.Ctx) netip.Addr { return fiberapi.Address(c, proxies) }, Over: ctx.Done(),
 	}, console.UseCases{
@@ -85,4 +86,20 @@ func mountConsole(ctx context.Context, app *fiber.App, cfg *config.Config, base 
 		Clients:     known,
 		Maintenance: &maintenance.UseCase{Store: p.Store, Clock: p.Clock, Fixed: cfg.Maintenance},
 	})
+}
+
+// migrations says how far the schema of the database is.
+func migrations(ctx context.Context, store *entstore.Store) console.Check {
+	c := console.Check{Name: "migrations"}
+	states, err := store.Status(ctx)
+	if c.Err = err; err != nil {
+		return c
+	}
+	for _, s := range states {
+		if !s.Applied && c.Err == nil {
+			c.Err = fmt.Errorf("%s is missing: run ab2d migrate", s.Name)
+		}
+	}
+	c.Says = fmt.Sprintf("all %d steps are applied", len(states))
+	return c
 }

@@ -56,6 +56,7 @@ type Setting struct{ Name, Value, From, Means string }
 type Check struct {
 	Name string
 	Err  error
+	Says string // more about it while it is well
 }
 
 // UseCases are what the console offers.

@@ -43,16 +43,20 @@ func (c *console) system(a *ask) error {
 		{Name: "Partitions that workers are at", Text: web.Count(pulse.Held)},
 		{Name: "Oldest wait", Text: web.Span(pulse.Oldest)},
 	}}
-	checks := web.Section{Title: "Checks", Empty: "This process has none.", Table: web.Table{Caption: "Checks", Columns: []string{"What", "State", "Why"}}}
+	checks := web.Section{Title: "Checks", Empty: "This process has none.", Table: web.Table{Caption: "Checks", Columns: []string{"What", "State", "More"}}}
 	for _, check := range a.checks() {
-		badge, why := web.Badge{Text: "Well", Tone: "ok"}, ""
+		badge, why := web.Badge{Text: "Well", Tone: "ok"}, check.Says
 		if check.Err != nil {
 			badge, why = web.Badge{Text: "Not well", Tone: "bad"}, check.Err.Error()
 			v.Tone, v.Says = "bad", "The "+check.Name+" is not well."
 		}
 		checks.Table.Rows = append(checks.Table.Rows, []web.Cell{{Text: check.Name}, {Badge: &badge}, {Text: why}})
 	}
-	v.Parts = []web.Section{checks}
+	upkeep, err := a.upkeep()
+	if err != nil {
+		return err
+	}
+	v.Parts = []web.Section{checks, upkeep}
 	if a.who.May(domain.MayManageSettings) {
 		v.Actions = []web.Link{{Text: "Maintenance mode", URL: maintenancePath}}
 		if c.Queue != nil {
@@ -76,6 +80,20 @@ func (c *console) system(a *ask) error {
 		v.Parts = append(v.Parts, people)
 	}
 	return a.page(web.DetailPage(a.shell("System health", root+"/system"), v))
+}
+
+// upkeep is a table of what goes on in the background.
+func (a *ask) upkeep() (web.Section, error) {
+	k, err := a.Oversight.Upkeep(a.ctx(), a.who)
+	enrollment := fmt.Sprintf("%s taken in, %d being gathered now", plural(k.Intakes, "contract"), k.Gathered)
+	if k.Intakes == 0 {
+		enrollment = "no contract is taken in from a source"
+	}
+	return web.Section{Title: "In the background", Table: web.Table{Caption: "Work in the background", Columns: []string{"What", "How it stands", "Last"}, Rows: [][]web.Cell{
+		{{Text: "Enrollment from its source"}, {Text: enrollment}, instant(k.TakenIn)},
+		{{Text: "Changes from upstream held", URL: heldPath}, {Text: plural(k.Held, "change") + " waiting for a person"}, {Text: "–"}},
+		{{Text: "Sealing of the audit trail"}, {Text: map[bool]string{true: "nothing is sealed yet", false: "the latest seal"}[k.Sealed.IsZero()]}, instant(k.Sealed)},
+	}}}, err
 }
 
 func (c *console) settings(a *ask) error {
