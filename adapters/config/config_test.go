@@ -64,6 +64,12 @@ func TestSecretsCanBeGivenAsAFileAndAreNotShown(t *testing.T) {
 	}
 }
 
+func TestVariablesOfTheClientAreNoSettings(t *testing.T) {
+	if _, _, err := config.Load(nil, []string{"AB2D_CLIENT_ID=x", "AB2D_CLIENT_SECRET=y", "AB2D_TOKEN=z"}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhatCannotBeIsRefused(t *testing.T) {
 	for name, tc := range map[string]struct {
 		args, environ []string

@@ -80,13 +80,17 @@ func variable(name string) string {
 	return "AB2D_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
+// clients are variables of the commands that ask a server, as ab2d export. Who has
+// them set for these may start a server too.
+var clients = []string{"AB2D_CLIENT_ID", "AB2D_CLIENT_SECRET", "AB2D_CLIENT_SECRET_FILE", "AB2D_TOKEN"}
+
 func fromEnvironment(fs *flag.FlagSet, environ []string, origins map[string]string) error {
 	names := map[string]string{}
 	fs.VisitAll(func(f *flag.Flag) { names[variable(f.Name)] = f.Name })
 	var errs []error
 	for _, entry := range environ {
 		key, value, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(key, "AB2D_") || strings.HasPrefix(key, tests) {
+		if !strings.HasPrefix(key, "AB2D_") || strings.HasPrefix(key, tests) || slices.Contains(clients, key) {
 			continue
 		}
 		name, ok := names[key]
