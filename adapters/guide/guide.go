@@ -147,6 +147,7 @@ func serve(body []byte, contentType string) fiber.Handler {
 		}
 		c.Set(fiber.HeaderContentType, contentType)
 		c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 		return c.Send(body)
 	}
 }
