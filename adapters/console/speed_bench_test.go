@@ -23,6 +23,7 @@ import (
 	"cms.gov/ab2d/adapters/memory"
 	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/clients"
+	"cms.gov/ab2d/application/maintenance"
 	"cms.gov/ab2d/application/oversight"
 	"cms.gov/ab2d/application/staff"
 	"cms.gov/ab2d/domain"
@@ -133,7 +134,7 @@ func busy(b *testing.B, url string) (get func(path string) int) {
 	err = console.Mount(app, console.Config{Sandbox: true, PublicURL: "http://127.0.0.1", Over: b.Context().Done(), Address: func(*fiber.Ctx) netip.Addr { return netip.MustParseAddr("127.0.0.1") }},
 		console.UseCases{Clock: clock.System{}, Attestation: changes, Staff: &staff.UseCase{Store: s, Clock: clock.System{}, Limits: limits},
 			Oversight: &oversight.UseCase{Store: s, Coverage: s, Audit: s, Files: memory.NewFiles(), Packing: memory.Packing{}, Clock: clock.System{}, Attestation: changes},
-			Clients:   &clients.UseCase{Store: s, Clock: clock.System{}, KeySets: jwks.Checker{}, SecretKey: domain.SecretKey("key")}})
+			Clients:   &clients.UseCase{Store: s, Clock: clock.System{}, KeySets: jwks.Checker{}, SecretKey: domain.SecretKey("key")}, Maintenance: &maintenance.UseCase{Store: s, Clock: clock.System{}}})
 	if err != nil {
 		b.Fatal(err)
 	}
