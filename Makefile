@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 BIN := bin/ab2d
 LINT := go tool -modfile=.ci/tools.mod
+WAITING := ^Test(Chaos$$|ANewcomer|FromHPMS)
 
 .PHONY: run demo test newcomer chaos chaos-client check deploy reproduce generate fresh lint cluster bench fuzz build clean help
 
@@ -20,10 +21,10 @@ test: ## all tests: units with -race in random order, then real processes
 	@# SQLite in Go is a program that was translated: to watch it for races takes twice as long and tells of nothing that is ours. Without -l it
 	@# would take copies of the library's synchronisation into itself, which others then share, and which races are seen in that are none.
 	go test -race -gcflags='modernc.org/...=-race=false -l' -shuffle=on -timeout 15m $$(go list ./... | grep -v '/cmd/')
-	@# A storm waits more than it works, so the others go on beside it.
-	go test -timeout 15m -run '^TestChaos$$' ./cmd/ab2d & storm=$$!; \
-	go test -shuffle=on -timeout 15m -skip '^TestChaos$$' ./adapters/synthetic ./cmd/...; others=$$?; \
-	wait $$storm && exit $$others
+	@# What waits more than it works goes on beside the others.
+	go test -timeout 15m -run '$(WAITING)' ./cmd/ab2d & waiting=$$!; \
+	go test -shuffle=on -timeout 15m -skip '$(WAITING)' ./adapters/synthetic ./cmd/...; others=$$?; \
+	wait $$waiting && exit $$others
 
 newcomer: ## from a clean clone, type what the README and the guide say, and compare
 	@.ci/need git=git curl=curl jq=jq openssl=openssl node=nodejs npm=npm
