@@ -19,3 +19,7 @@ type Contract struct {
 	Enrolled int     // people enrolled, by HPMS's own count; 0 when it does not say
 	Eligible int     // of them eligible for Medicare
 }
+
+// CountsDiffer reports whether two counts of a contract's enrollees, of two months
+// or of two sources, are more than 2% apart, so that somebody should look why.
+func CountsDiffer(a, b int) bool { return max(a, b)-min(a, b) > max(a, b)/50 }

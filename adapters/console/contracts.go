@@ -360,10 +360,6 @@ func events(c oversight.Contract, here string, may bool) (all []web.Event) {
 	return all
 }
 
-// apart reports whether two counts of people are more than 2% apart, so that
-// somebody should look why.
-func apart(a, b int) bool { return max(a, b)-min(a, b) > max(a, b)/50 }
-
 // monthPlot shows how many people are enrolled by month. Months that differ from the
 // one before by more than 2%, and HPMS's own count where it does, are said.
 func monthPlot(months []oversight.MonthCount, hpms int) web.Plot {
@@ -372,7 +368,7 @@ func monthPlot(months []oversight.MonthCount, hpms int) web.Plot {
 	for i, m := range months {
 		p.Max = max(p.Max, float64(m.Count))
 		text := web.Count(m.Count)
-		if i > 0 && months[i-1].Count > 0 && apart(months[i-1].Count, m.Count) {
+		if i > 0 && months[i-1].Count > 0 && domain.CountsDiffer(months[i-1].Count, m.Count) {
 			change := difference(months[i-1].Count, m.Count)
 			jumps = append(jumps, m.Month.String()+" "+change)
 			text += ", " + change
@@ -386,7 +382,7 @@ func monthPlot(months []oversight.MonthCount, hpms int) web.Plot {
 		if len(jumps) > 0 {
 			p.Says += " Changes of more than 2%: " + strings.Join(jumps, ", ") + "."
 		}
-		if hpms > 0 && apart(hpms, last.Count) {
+		if hpms > 0 && domain.CountsDiffer(hpms, last.Count) {
 			p.Says += fmt.Sprintf(" HPMS counts %s, which is more than 2%% apart: look why.", web.Count(hpms))
 		} else if hpms > 0 {
 			p.Says += fmt.Sprintf(" HPMS counts %s, within 2%%.", web.Count(hpms))
