@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -16,22 +17,23 @@ func TestRunsOnDiskAreMergedIntoOneOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newSorter(dir, rapid.IntRange(1, 400).Draw(t, "limit"))
 		defer s.close()
-		var want []string
+		type pair struct{ key, value string }
+		var want []pair
 		for i, key := range rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 12), 0, 80).Draw(t, "keys") {
 			key = fmt.Appendf(key, "%03d", i) // no two alike
 			value := bytes.Repeat([]byte{byte(i)}, i%7)
 			if err := s.add(key, value); err != nil {
 				t.Fatal(err)
 			}
-			want = append(want, string(key)+"="+string(value))
+			want = append(want, pair{string(key), string(value)})
 		}
-		slices.SortFunc(want, func(a, b string) int { return bytes.Compare([]byte(a), []byte(b)) })
-		var got []string
+		slices.SortFunc(want, func(a, b pair) int { return strings.Compare(a.key, b.key) })
+		var got []pair
 		for r, err := range s.sorted() {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, string(r.key)+"="+string(r.value))
+			got = append(got, pair{string(r.key), string(r.value)})
 		}
 		if !slices.Equal(got, want) {
 			t.Fatalf("%d records in another order, or other ones than %d", len(got), len(want))
