@@ -37,10 +37,12 @@ import (
 	"cms.gov/ab2d/ent/partition"
 	"cms.gov/ab2d/ent/poll"
 	"cms.gov/ab2d/ent/preference"
+	"cms.gov/ab2d/ent/process"
 	"cms.gov/ab2d/ent/ratelimit"
 	"cms.gov/ab2d/ent/runswitch"
 	"cms.gov/ab2d/ent/secret"
 	"cms.gov/ab2d/ent/session"
+	"cms.gov/ab2d/ent/sourcefigure"
 	"cms.gov/ab2d/ent/sponsor"
 	"cms.gov/ab2d/ent/usedassertion"
 	"entgo.io/ent"
@@ -106,6 +108,8 @@ type Client struct {
 	Poll *PollClient
 	// Preference is the client for interacting with the Preference builders.
 	Preference *PreferenceClient
+	// Process is the client for interacting with the Process builders.
+	Process *ProcessClient
 	// RateLimit is the client for interacting with the RateLimit builders.
 	RateLimit *RateLimitClient
 	// RunSwitch is the client for interacting with the RunSwitch builders.
@@ -114,6 +118,8 @@ type Client struct {
 	Secret *SecretClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
+	// SourceFigure is the client for interacting with the SourceFigure builders.
+	SourceFigure *SourceFigureClient
 	// Sponsor is the client for interacting with the Sponsor builders.
 	Sponsor *SponsorClient
 	// UsedAssertion is the client for interacting with the UsedAssertion builders.
@@ -154,10 +160,12 @@ func (c *Client) init() {
 	c.Partition = NewPartitionClient(c.config)
 	c.Poll = NewPollClient(c.config)
 	c.Preference = NewPreferenceClient(c.config)
+	c.Process = NewProcessClient(c.config)
 	c.RateLimit = NewRateLimitClient(c.config)
 	c.RunSwitch = NewRunSwitchClient(c.config)
 	c.Secret = NewSecretClient(c.config)
 	c.Session = NewSessionClient(c.config)
+	c.SourceFigure = NewSourceFigureClient(c.config)
 	c.Sponsor = NewSponsorClient(c.config)
 	c.UsedAssertion = NewUsedAssertionClient(c.config)
 }
@@ -277,10 +285,12 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Partition:         NewPartitionClient(cfg),
 		Poll:              NewPollClient(cfg),
 		Preference:        NewPreferenceClient(cfg),
+		Process:           NewProcessClient(cfg),
 		RateLimit:         NewRateLimitClient(cfg),
 		RunSwitch:         NewRunSwitchClient(cfg),
 		Secret:            NewSecretClient(cfg),
 		Session:           NewSessionClient(cfg),
+		SourceFigure:      NewSourceFigureClient(cfg),
 		Sponsor:           NewSponsorClient(cfg),
 		UsedAssertion:     NewUsedAssertionClient(cfg),
 	}, nil
@@ -327,10 +337,12 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Partition:         NewPartitionClient(cfg),
 		Poll:              NewPollClient(cfg),
 		Preference:        NewPreferenceClient(cfg),
+		Process:           NewProcessClient(cfg),
 		RateLimit:         NewRateLimitClient(cfg),
 		RunSwitch:         NewRunSwitchClient(cfg),
 		Secret:            NewSecretClient(cfg),
 		Session:           NewSessionClient(cfg),
+		SourceFigure:      NewSourceFigureClient(cfg),
 		Sponsor:           NewSponsorClient(cfg),
 		UsedAssertion:     NewUsedAssertionClient(cfg),
 	}, nil
@@ -366,8 +378,9 @@ func (c *Client) Use(hooks ...Hook) {
 		c.AuditSeal, c.AuditUnsealed, c.ClientActivity, c.Contract, c.Coverage,
 		c.Download, c.EnrollmentIntake, c.EnrollmentVersion, c.Errand, c.ExportJob,
 		c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract, c.Onboarding,
-		c.OneTimeLink, c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit,
-		c.RunSwitch, c.Secret, c.Session, c.Sponsor, c.UsedAssertion,
+		c.OneTimeLink, c.OutputFile, c.Partition, c.Poll, c.Preference, c.Process,
+		c.RateLimit, c.RunSwitch, c.Secret, c.Session, c.SourceFigure, c.Sponsor,
+		c.UsedAssertion,
 	} {
 		n.Use(hooks...)
 	}
@@ -381,8 +394,9 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.AuditSeal, c.AuditUnsealed, c.ClientActivity, c.Contract, c.Coverage,
 		c.Download, c.EnrollmentIntake, c.EnrollmentVersion, c.Errand, c.ExportJob,
 		c.GatheredEnrollee, c.Hold, c.IdempotencyKey, c.JobContract, c.Onboarding,
-		c.OneTimeLink, c.OutputFile, c.Partition, c.Poll, c.Preference, c.RateLimit,
-		c.RunSwitch, c.Secret, c.Session, c.Sponsor, c.UsedAssertion,
+		c.OneTimeLink, c.OutputFile, c.Partition, c.Poll, c.Preference, c.Process,
+		c.RateLimit, c.RunSwitch, c.Secret, c.Session, c.SourceFigure, c.Sponsor,
+		c.UsedAssertion,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -441,6 +455,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Poll.mutate(ctx, m)
 	case *PreferenceMutation:
 		return c.Preference.mutate(ctx, m)
+	case *ProcessMutation:
+		return c.Process.mutate(ctx, m)
 	case *RateLimitMutation:
 		return c.RateLimit.mutate(ctx, m)
 	case *RunSwitchMutation:
@@ -449,6 +465,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Secret.mutate(ctx, m)
 	case *SessionMutation:
 		return c.Session.mutate(ctx, m)
+	case *SourceFigureMutation:
+		return c.SourceFigure.mutate(ctx, m)
 	case *SponsorMutation:
 		return c.Sponsor.mutate(ctx, m)
 	case *UsedAssertionMutation:
@@ -3911,6 +3929,139 @@ func (c *PreferenceClient) mutate(ctx context.Context, m *PreferenceMutation) (V
 	}
 }
 
+// ProcessClient is a client for the Process schema.
+type ProcessClient struct {
+	config
+}
+
+// NewProcessClient returns a client for the Process from the given config.
+func NewProcessClient(c config) *ProcessClient {
+	return &ProcessClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `process.Hooks(f(g(h())))`.
+func (c *ProcessClient) Use(hooks ...Hook) {
+	c.hooks.Process = append(c.hooks.Process, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `process.Intercept(f(g(h())))`.
+func (c *ProcessClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Process = append(c.inters.Process, interceptors...)
+}
+
+// Create returns a builder for creating a Process entity.
+func (c *ProcessClient) Create() *ProcessCreate {
+	mutation := newProcessMutation(c.config, OpCreate)
+	return &ProcessCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Process entities.
+func (c *ProcessClient) CreateBulk(builders ...*ProcessCreate) *ProcessCreateBulk {
+	return &ProcessCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ProcessClient) MapCreateBulk(slice any, setFunc func(*ProcessCreate, int)) *ProcessCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ProcessCreateBulk{err: fmt.Errorf("calling to ProcessClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ProcessCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ProcessCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Process.
+func (c *ProcessClient) Update() *ProcessUpdate {
+	mutation := newProcessMutation(c.config, OpUpdate)
+	return &ProcessUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ProcessClient) UpdateOne(_m *Process) *ProcessUpdateOne {
+	mutation := newProcessMutation(c.config, OpUpdateOne, withProcess(_m))
+	return &ProcessUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ProcessClient) UpdateOneID(id string) *ProcessUpdateOne {
+	mutation := newProcessMutation(c.config, OpUpdateOne, withProcessID(id))
+	return &ProcessUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Process.
+func (c *ProcessClient) Delete() *ProcessDelete {
+	mutation := newProcessMutation(c.config, OpDelete)
+	return &ProcessDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ProcessClient) DeleteOne(_m *Process) *ProcessDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ProcessClient) DeleteOneID(id string) *ProcessDeleteOne {
+	builder := c.Delete().Where(process.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ProcessDeleteOne{builder}
+}
+
+// Query returns a query builder for Process.
+func (c *ProcessClient) Query() *ProcessQuery {
+	return &ProcessQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeProcess},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Process entity by its id.
+func (c *ProcessClient) Get(ctx context.Context, id string) (*Process, error) {
+	return c.Query().Where(process.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ProcessClient) GetX(ctx context.Context, id string) *Process {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ProcessClient) Hooks() []Hook {
+	return c.hooks.Process
+}
+
+// Interceptors returns the client interceptors.
+func (c *ProcessClient) Interceptors() []Interceptor {
+	return c.inters.Process
+}
+
+func (c *ProcessClient) mutate(ctx context.Context, m *ProcessMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ProcessCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ProcessUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ProcessUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ProcessDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Process mutation op: %q", m.Op())
+	}
+}
+
 // RateLimitClient is a client for the RateLimit schema.
 type RateLimitClient struct {
 	config
@@ -4443,6 +4594,139 @@ func (c *SessionClient) mutate(ctx context.Context, m *SessionMutation) (Value, 
 	}
 }
 
+// SourceFigureClient is a client for the SourceFigure schema.
+type SourceFigureClient struct {
+	config
+}
+
+// NewSourceFigureClient returns a client for the SourceFigure from the given config.
+func NewSourceFigureClient(c config) *SourceFigureClient {
+	return &SourceFigureClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `sourcefigure.Hooks(f(g(h())))`.
+func (c *SourceFigureClient) Use(hooks ...Hook) {
+	c.hooks.SourceFigure = append(c.hooks.SourceFigure, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `sourcefigure.Intercept(f(g(h())))`.
+func (c *SourceFigureClient) Intercept(interceptors ...Interceptor) {
+	c.inters.SourceFigure = append(c.inters.SourceFigure, interceptors...)
+}
+
+// Create returns a builder for creating a SourceFigure entity.
+func (c *SourceFigureClient) Create() *SourceFigureCreate {
+	mutation := newSourceFigureMutation(c.config, OpCreate)
+	return &SourceFigureCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of SourceFigure entities.
+func (c *SourceFigureClient) CreateBulk(builders ...*SourceFigureCreate) *SourceFigureCreateBulk {
+	return &SourceFigureCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SourceFigureClient) MapCreateBulk(slice any, setFunc func(*SourceFigureCreate, int)) *SourceFigureCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SourceFigureCreateBulk{err: fmt.Errorf("calling to SourceFigureClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SourceFigureCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SourceFigureCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for SourceFigure.
+func (c *SourceFigureClient) Update() *SourceFigureUpdate {
+	mutation := newSourceFigureMutation(c.config, OpUpdate)
+	return &SourceFigureUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SourceFigureClient) UpdateOne(_m *SourceFigure) *SourceFigureUpdateOne {
+	mutation := newSourceFigureMutation(c.config, OpUpdateOne, withSourceFigure(_m))
+	return &SourceFigureUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SourceFigureClient) UpdateOneID(id int64) *SourceFigureUpdateOne {
+	mutation := newSourceFigureMutation(c.config, OpUpdateOne, withSourceFigureID(id))
+	return &SourceFigureUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for SourceFigure.
+func (c *SourceFigureClient) Delete() *SourceFigureDelete {
+	mutation := newSourceFigureMutation(c.config, OpDelete)
+	return &SourceFigureDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SourceFigureClient) DeleteOne(_m *SourceFigure) *SourceFigureDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SourceFigureClient) DeleteOneID(id int64) *SourceFigureDeleteOne {
+	builder := c.Delete().Where(sourcefigure.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SourceFigureDeleteOne{builder}
+}
+
+// Query returns a query builder for SourceFigure.
+func (c *SourceFigureClient) Query() *SourceFigureQuery {
+	return &SourceFigureQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSourceFigure},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a SourceFigure entity by its id.
+func (c *SourceFigureClient) Get(ctx context.Context, id int64) (*SourceFigure, error) {
+	return c.Query().Where(sourcefigure.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SourceFigureClient) GetX(ctx context.Context, id int64) *SourceFigure {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *SourceFigureClient) Hooks() []Hook {
+	return c.hooks.SourceFigure
+}
+
+// Interceptors returns the client interceptors.
+func (c *SourceFigureClient) Interceptors() []Interceptor {
+	return c.inters.SourceFigure
+}
+
+func (c *SourceFigureClient) mutate(ctx context.Context, m *SourceFigureMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SourceFigureCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SourceFigureUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SourceFigureUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SourceFigureDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown SourceFigure mutation op: %q", m.Op())
+	}
+}
+
 // SponsorClient is a client for the Sponsor schema.
 type SponsorClient struct {
 	config
@@ -4748,14 +5032,16 @@ type (
 		AuditUnsealed, ClientActivity, Contract, Coverage, Download, EnrollmentIntake,
 		EnrollmentVersion, Errand, ExportJob, GatheredEnrollee, Hold, IdempotencyKey,
 		JobContract, Onboarding, OneTimeLink, OutputFile, Partition, Poll, Preference,
-		RateLimit, RunSwitch, Secret, Session, Sponsor, UsedAssertion []ent.Hook
+		Process, RateLimit, RunSwitch, Secret, Session, SourceFigure, Sponsor,
+		UsedAssertion []ent.Hook
 	}
 	inters struct {
 		APIClient, Approval, AttestationEvent, AuditArchive, AuditRecord, AuditSeal,
 		AuditUnsealed, ClientActivity, Contract, Coverage, Download, EnrollmentIntake,
 		EnrollmentVersion, Errand, ExportJob, GatheredEnrollee, Hold, IdempotencyKey,
 		JobContract, Onboarding, OneTimeLink, OutputFile, Partition, Poll, Preference,
-		RateLimit, RunSwitch, Secret, Session, Sponsor, UsedAssertion []ent.Interceptor
+		Process, RateLimit, RunSwitch, Secret, Session, SourceFigure, Sponsor,
+		UsedAssertion []ent.Interceptor
 	}
 )
 

@@ -34,10 +34,12 @@ import (
 	"cms.gov/ab2d/ent/partition"
 	"cms.gov/ab2d/ent/poll"
 	"cms.gov/ab2d/ent/preference"
+	"cms.gov/ab2d/ent/process"
 	"cms.gov/ab2d/ent/ratelimit"
 	"cms.gov/ab2d/ent/runswitch"
 	"cms.gov/ab2d/ent/secret"
 	"cms.gov/ab2d/ent/session"
+	"cms.gov/ab2d/ent/sourcefigure"
 	"cms.gov/ab2d/ent/sponsor"
 	"cms.gov/ab2d/ent/usedassertion"
 	"entgo.io/ent"
@@ -128,10 +130,12 @@ func checkColumn(t, c string) error {
 			partition.Table:         partition.ValidColumn,
 			poll.Table:              poll.ValidColumn,
 			preference.Table:        preference.ValidColumn,
+			process.Table:           process.ValidColumn,
 			ratelimit.Table:         ratelimit.ValidColumn,
 			runswitch.Table:         runswitch.ValidColumn,
 			secret.Table:            secret.ValidColumn,
 			session.Table:           session.ValidColumn,
+			sourcefigure.Table:      sourcefigure.ValidColumn,
 			sponsor.Table:           sponsor.ValidColumn,
 			usedassertion.Table:     usedassertion.ValidColumn,
 		})

@@ -3,9 +3,11 @@
 package ent
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
+	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/errand"
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
@@ -21,7 +23,9 @@ type Errand struct {
 	// milliseconds of the database's clock
 	HeldUntil int64 `json:"held_until,omitempty"`
 	// milliseconds of the database's clock
-	RestsUntil   int64 `json:"rests_until,omitempty"`
+	RestsUntil int64 `json:"rests_until,omitempty"`
+	// what came of it the last time
+	Last         *domain.ErrandRun `json:"last,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -30,6 +34,8 @@ func (*Errand) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case errand.FieldLast:
+			values[i] = new([]byte)
 		case errand.FieldHeldUntil, errand.FieldRestsUntil:
 			values[i] = new(sql.NullInt64)
 		case errand.FieldID, errand.FieldToken:
@@ -72,6 +78,14 @@ func (_m *Errand) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field rests_until", values[i])
 			} else if value.Valid {
 				_m.RestsUntil = value.Int64
+			}
+		case errand.FieldLast:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field last", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Last); err != nil {
+					return fmt.Errorf("unmarshal field last: %w", err)
+				}
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -117,6 +131,9 @@ func (_m *Errand) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("rests_until=")
 	builder.WriteString(fmt.Sprintf("%v", _m.RestsUntil))
+	builder.WriteString(", ")
+	builder.WriteString("last=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Last))
 	builder.WriteByte(')')
 	return builder.String()
 }

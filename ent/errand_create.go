@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/errand"
 	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
@@ -61,6 +62,12 @@ func (_c *ErrandCreate) SetNillableRestsUntil(v *int64) *ErrandCreate {
 	if v != nil {
 		_c.SetRestsUntil(*v)
 	}
+	return _c
+}
+
+// SetLast sets the "last" field.
+func (_c *ErrandCreate) SetLast(v *domain.ErrandRun) *ErrandCreate {
+	_c.mutation.SetLast(v)
 	return _c
 }
 
@@ -178,6 +185,10 @@ func (_c *ErrandCreate) createSpec() (*Errand, *sqlgraph.CreateSpec) {
 		_spec.SetField(errand.FieldRestsUntil, field.TypeInt64, value)
 		_node.RestsUntil = value
 	}
+	if value, ok := _c.mutation.Last(); ok {
+		_spec.SetField(errand.FieldLast, field.TypeJSON, value)
+		_node.Last = value
+	}
 	return _node, _spec
 }
 
@@ -275,6 +286,24 @@ func (u *ErrandUpsert) UpdateRestsUntil() *ErrandUpsert {
 // AddRestsUntil adds v to the "rests_until" field.
 func (u *ErrandUpsert) AddRestsUntil(v int64) *ErrandUpsert {
 	u.Add(errand.FieldRestsUntil, v)
+	return u
+}
+
+// SetLast sets the "last" field.
+func (u *ErrandUpsert) SetLast(v *domain.ErrandRun) *ErrandUpsert {
+	u.Set(errand.FieldLast, v)
+	return u
+}
+
+// UpdateLast sets the "last" field to the value that was provided on create.
+func (u *ErrandUpsert) UpdateLast() *ErrandUpsert {
+	u.SetExcluded(errand.FieldLast)
+	return u
+}
+
+// ClearLast clears the value of the "last" field.
+func (u *ErrandUpsert) ClearLast() *ErrandUpsert {
+	u.SetNull(errand.FieldLast)
 	return u
 }
 
@@ -379,6 +408,27 @@ func (u *ErrandUpsertOne) AddRestsUntil(v int64) *ErrandUpsertOne {
 func (u *ErrandUpsertOne) UpdateRestsUntil() *ErrandUpsertOne {
 	return u.Update(func(s *ErrandUpsert) {
 		s.UpdateRestsUntil()
+	})
+}
+
+// SetLast sets the "last" field.
+func (u *ErrandUpsertOne) SetLast(v *domain.ErrandRun) *ErrandUpsertOne {
+	return u.Update(func(s *ErrandUpsert) {
+		s.SetLast(v)
+	})
+}
+
+// UpdateLast sets the "last" field to the value that was provided on create.
+func (u *ErrandUpsertOne) UpdateLast() *ErrandUpsertOne {
+	return u.Update(func(s *ErrandUpsert) {
+		s.UpdateLast()
+	})
+}
+
+// ClearLast clears the value of the "last" field.
+func (u *ErrandUpsertOne) ClearLast() *ErrandUpsertOne {
+	return u.Update(func(s *ErrandUpsert) {
+		s.ClearLast()
 	})
 }
 
@@ -650,6 +700,27 @@ func (u *ErrandUpsertBulk) AddRestsUntil(v int64) *ErrandUpsertBulk {
 func (u *ErrandUpsertBulk) UpdateRestsUntil() *ErrandUpsertBulk {
 	return u.Update(func(s *ErrandUpsert) {
 		s.UpdateRestsUntil()
+	})
+}
+
+// SetLast sets the "last" field.
+func (u *ErrandUpsertBulk) SetLast(v *domain.ErrandRun) *ErrandUpsertBulk {
+	return u.Update(func(s *ErrandUpsert) {
+		s.SetLast(v)
+	})
+}
+
+// UpdateLast sets the "last" field to the value that was provided on create.
+func (u *ErrandUpsertBulk) UpdateLast() *ErrandUpsertBulk {
+	return u.Update(func(s *ErrandUpsert) {
+		s.UpdateLast()
+	})
+}
+
+// ClearLast clears the value of the "last" field.
+func (u *ErrandUpsertBulk) ClearLast() *ErrandUpsertBulk {
+	return u.Update(func(s *ErrandUpsert) {
+		s.ClearLast()
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/errand"
 	"cms.gov/ab2d/ent/predicate"
 	"entgo.io/ent/dialect/sql"
@@ -84,6 +85,18 @@ func (_u *ErrandUpdate) AddRestsUntil(v int64) *ErrandUpdate {
 	return _u
 }
 
+// SetLast sets the "last" field.
+func (_u *ErrandUpdate) SetLast(v *domain.ErrandRun) *ErrandUpdate {
+	_u.mutation.SetLast(v)
+	return _u
+}
+
+// ClearLast clears the value of the "last" field.
+func (_u *ErrandUpdate) ClearLast() *ErrandUpdate {
+	_u.mutation.ClearLast()
+	return _u
+}
+
 // Mutation returns the ErrandMutation object of the builder.
 func (_u *ErrandUpdate) Mutation() *ErrandMutation {
 	return _u.mutation
@@ -145,6 +158,12 @@ func (_u *ErrandUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.AddedRestsUntil(); ok {
 		_spec.AddField(errand.FieldRestsUntil, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Last(); ok {
+		_spec.SetField(errand.FieldLast, field.TypeJSON, value)
+	}
+	if _u.mutation.LastCleared() {
+		_spec.ClearField(errand.FieldLast, field.TypeJSON)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -221,6 +240,18 @@ func (_u *ErrandUpdateOne) SetNillableRestsUntil(v *int64) *ErrandUpdateOne {
 // AddRestsUntil adds value to the "rests_until" field.
 func (_u *ErrandUpdateOne) AddRestsUntil(v int64) *ErrandUpdateOne {
 	_u.mutation.AddRestsUntil(v)
+	return _u
+}
+
+// SetLast sets the "last" field.
+func (_u *ErrandUpdateOne) SetLast(v *domain.ErrandRun) *ErrandUpdateOne {
+	_u.mutation.SetLast(v)
+	return _u
+}
+
+// ClearLast clears the value of the "last" field.
+func (_u *ErrandUpdateOne) ClearLast() *ErrandUpdateOne {
+	_u.mutation.ClearLast()
 	return _u
 }
 
@@ -315,6 +346,12 @@ func (_u *ErrandUpdateOne) sqlSave(ctx context.Context) (_node *Errand, err erro
 	}
 	if value, ok := _u.mutation.AddedRestsUntil(); ok {
 		_spec.AddField(errand.FieldRestsUntil, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Last(); ok {
+		_spec.SetField(errand.FieldLast, field.TypeJSON, value)
+	}
+	if _u.mutation.LastCleared() {
+		_spec.ClearField(errand.FieldLast, field.TypeJSON)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Errand{config: _u.config}

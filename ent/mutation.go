@@ -36,10 +36,12 @@ import (
 	"cms.gov/ab2d/ent/poll"
 	"cms.gov/ab2d/ent/predicate"
 	"cms.gov/ab2d/ent/preference"
+	"cms.gov/ab2d/ent/process"
 	"cms.gov/ab2d/ent/ratelimit"
 	"cms.gov/ab2d/ent/runswitch"
 	"cms.gov/ab2d/ent/secret"
 	"cms.gov/ab2d/ent/session"
+	"cms.gov/ab2d/ent/sourcefigure"
 	"cms.gov/ab2d/ent/sponsor"
 	"cms.gov/ab2d/ent/usedassertion"
 	"entgo.io/ent"
@@ -80,10 +82,12 @@ const (
 	TypePartition         = "Partition"
 	TypePoll              = "Poll"
 	TypePreference        = "Preference"
+	TypeProcess           = "Process"
 	TypeRateLimit         = "RateLimit"
 	TypeRunSwitch         = "RunSwitch"
 	TypeSecret            = "Secret"
 	TypeSession           = "Session"
+	TypeSourceFigure      = "SourceFigure"
 	TypeSponsor           = "Sponsor"
 	TypeUsedAssertion     = "UsedAssertion"
 )
@@ -8951,6 +8955,7 @@ type ErrandMutation struct {
 	addheld_until  *int64
 	rests_until    *int64
 	addrests_until *int64
+	last           **domain.ErrandRun
 	clearedFields  map[string]struct{}
 	done           bool
 	oldValue       func(context.Context) (*Errand, error)
@@ -9209,6 +9214,55 @@ func (m *ErrandMutation) ResetRestsUntil() {
 	m.addrests_until = nil
 }
 
+// SetLast sets the "last" field.
+func (m *ErrandMutation) SetLast(dr *domain.ErrandRun) {
+	m.last = &dr
+}
+
+// Last returns the value of the "last" field in the mutation.
+func (m *ErrandMutation) Last() (r *domain.ErrandRun, exists bool) {
+	v := m.last
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLast returns the old "last" field's value of the Errand entity.
+// If the Errand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ErrandMutation) OldLast(ctx context.Context) (v *domain.ErrandRun, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLast is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLast requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLast: %w", err)
+	}
+	return oldValue.Last, nil
+}
+
+// ClearLast clears the value of the "last" field.
+func (m *ErrandMutation) ClearLast() {
+	m.last = nil
+	m.clearedFields[errand.FieldLast] = struct{}{}
+}
+
+// LastCleared returns if the "last" field was cleared in this mutation.
+func (m *ErrandMutation) LastCleared() bool {
+	_, ok := m.clearedFields[errand.FieldLast]
+	return ok
+}
+
+// ResetLast resets all changes to the "last" field.
+func (m *ErrandMutation) ResetLast() {
+	m.last = nil
+	delete(m.clearedFields, errand.FieldLast)
+}
+
 // Where appends a list predicates to the ErrandMutation builder.
 func (m *ErrandMutation) Where(ps ...predicate.Errand) {
 	m.predicates = append(m.predicates, ps...)
@@ -9243,7 +9297,7 @@ func (m *ErrandMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ErrandMutation) Fields() []string {
-	fields := make([]string, 0, 3)
+	fields := make([]string, 0, 4)
 	if m.token != nil {
 		fields = append(fields, errand.FieldToken)
 	}
@@ -9252,6 +9306,9 @@ func (m *ErrandMutation) Fields() []string {
 	}
 	if m.rests_until != nil {
 		fields = append(fields, errand.FieldRestsUntil)
+	}
+	if m.last != nil {
+		fields = append(fields, errand.FieldLast)
 	}
 	return fields
 }
@@ -9267,6 +9324,8 @@ func (m *ErrandMutation) Field(name string) (ent.Value, bool) {
 		return m.HeldUntil()
 	case errand.FieldRestsUntil:
 		return m.RestsUntil()
+	case errand.FieldLast:
+		return m.Last()
 	}
 	return nil, false
 }
@@ -9282,6 +9341,8 @@ func (m *ErrandMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldHeldUntil(ctx)
 	case errand.FieldRestsUntil:
 		return m.OldRestsUntil(ctx)
+	case errand.FieldLast:
+		return m.OldLast(ctx)
 	}
 	return nil, fmt.Errorf("unknown Errand field %s", name)
 }
@@ -9311,6 +9372,13 @@ func (m *ErrandMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetRestsUntil(v)
+		return nil
+	case errand.FieldLast:
+		v, ok := value.(*domain.ErrandRun)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLast(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Errand field %s", name)
@@ -9368,7 +9436,11 @@ func (m *ErrandMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *ErrandMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(errand.FieldLast) {
+		fields = append(fields, errand.FieldLast)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -9381,6 +9453,11 @@ func (m *ErrandMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *ErrandMutation) ClearField(name string) error {
+	switch name {
+	case errand.FieldLast:
+		m.ClearLast()
+		return nil
+	}
 	return fmt.Errorf("unknown Errand nullable field %s", name)
 }
 
@@ -9396,6 +9473,9 @@ func (m *ErrandMutation) ResetField(name string) error {
 		return nil
 	case errand.FieldRestsUntil:
 		m.ResetRestsUntil()
+		return nil
+	case errand.FieldLast:
+		m.ResetLast()
 		return nil
 	}
 	return fmt.Errorf("unknown Errand field %s", name)
@@ -18215,6 +18295,770 @@ func (m *PreferenceMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Preference edge %s", name)
 }
 
+// ProcessMutation represents an operation that mutates the Process nodes in the graph.
+type ProcessMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *string
+	host          *string
+	pid           *int
+	addpid        *int
+	version       *string
+	roles         *[]string
+	appendroles   []string
+	started_at    *time.Time
+	seen_at       *int64
+	addseen_at    *int64
+	state         *domain.ProcessState
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*Process, error)
+	predicates    []predicate.Process
+}
+
+var _ ent.Mutation = (*ProcessMutation)(nil)
+
+// processOption allows management of the mutation configuration using functional options.
+type processOption func(*ProcessMutation)
+
+// newProcessMutation creates new mutation for the Process entity.
+func newProcessMutation(c config, op Op, opts ...processOption) *ProcessMutation {
+	m := &ProcessMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeProcess,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withProcessID sets the ID field of the mutation.
+func withProcessID(id string) processOption {
+	return func(m *ProcessMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Process
+		)
+		m.oldValue = func(ctx context.Context) (*Process, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Process.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withProcess sets the old Process of the mutation.
+func withProcess(node *Process) processOption {
+	return func(m *ProcessMutation) {
+		m.oldValue = func(context.Context) (*Process, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ProcessMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ProcessMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Process entities.
+func (m *ProcessMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ProcessMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ProcessMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Process.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetHost sets the "host" field.
+func (m *ProcessMutation) SetHost(s string) {
+	m.host = &s
+}
+
+// Host returns the value of the "host" field in the mutation.
+func (m *ProcessMutation) Host() (r string, exists bool) {
+	v := m.host
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHost returns the old "host" field's value of the Process entity.
+// If the Process object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ProcessMutation) OldHost(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHost is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHost requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHost: %w", err)
+	}
+	return oldValue.Host, nil
+}
+
+// ResetHost resets all changes to the "host" field.
+func (m *ProcessMutation) ResetHost() {
+	m.host = nil
+}
+
+// SetPid sets the "pid" field.
+func (m *ProcessMutation) SetPid(i int) {
+	m.pid = &i
+	m.addpid = nil
+}
+
+// Pid returns the value of the "pid" field in the mutation.
+func (m *ProcessMutation) Pid() (r int, exists bool) {
+	v := m.pid
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPid returns the old "pid" field's value of the Process entity.
+// If the Process object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ProcessMutation) OldPid(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPid is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPid requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPid: %w", err)
+	}
+	return oldValue.Pid, nil
+}
+
+// AddPid adds i to the "pid" field.
+func (m *ProcessMutation) AddPid(i int) {
+	if m.addpid != nil {
+		*m.addpid += i
+	} else {
+		m.addpid = &i
+	}
+}
+
+// AddedPid returns the value that was added to the "pid" field in this mutation.
+func (m *ProcessMutation) AddedPid() (r int, exists bool) {
+	v := m.addpid
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPid resets all changes to the "pid" field.
+func (m *ProcessMutation) ResetPid() {
+	m.pid = nil
+	m.addpid = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *ProcessMutation) SetVersion(s string) {
+	m.version = &s
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *ProcessMutation) Version() (r string, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Process entity.
+// If the Process object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ProcessMutation) OldVersion(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *ProcessMutation) ResetVersion() {
+	m.version = nil
+}
+
+// SetRoles sets the "roles" field.
+func (m *ProcessMutation) SetRoles(s []string) {
+	m.roles = &s
+	m.appendroles = nil
+}
+
+// Roles returns the value of the "roles" field in the mutation.
+func (m *ProcessMutation) Roles() (r []string, exists bool) {
+	v := m.roles
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRoles returns the old "roles" field's value of the Process entity.
+// If the Process object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ProcessMutation) OldRoles(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRoles is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRoles requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRoles: %w", err)
+	}
+	return oldValue.Roles, nil
+}
+
+// AppendRoles adds s to the "roles" field.
+func (m *ProcessMutation) AppendRoles(s []string) {
+	m.appendroles = append(m.appendroles, s...)
+}
+
+// AppendedRoles returns the list of values that were appended to the "roles" field in this mutation.
+func (m *ProcessMutation) AppendedRoles() ([]string, bool) {
+	if len(m.appendroles) == 0 {
+		return nil, false
+	}
+	return m.appendroles, true
+}
+
+// ClearRoles clears the value of the "roles" field.
+func (m *ProcessMutation) ClearRoles() {
+	m.roles = nil
+	m.appendroles = nil
+	m.clearedFields[process.FieldRoles] = struct{}{}
+}
+
+// RolesCleared returns if the "roles" field was cleared in this mutation.
+func (m *ProcessMutation) RolesCleared() bool {
+	_, ok := m.clearedFields[process.FieldRoles]
+	return ok
+}
+
+// ResetRoles resets all changes to the "roles" field.
+func (m *ProcessMutation) ResetRoles() {
+	m.roles = nil
+	m.appendroles = nil
+	delete(m.clearedFields, process.FieldRoles)
+}
+
+// SetStartedAt sets the "started_at" field.
+func (m *ProcessMutation) SetStartedAt(t time.Time) {
+	m.started_at = &t
+}
+
+// StartedAt returns the value of the "started_at" field in the mutation.
+func (m *ProcessMutation) StartedAt() (r time.Time, exists bool) {
+	v := m.started_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStartedAt returns the old "started_at" field's value of the Process entity.
+// If the Process object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ProcessMutation) OldStartedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStartedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStartedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStartedAt: %w", err)
+	}
+	return oldValue.StartedAt, nil
+}
+
+// ResetStartedAt resets all changes to the "started_at" field.
+func (m *ProcessMutation) ResetStartedAt() {
+	m.started_at = nil
+}
+
+// SetSeenAt sets the "seen_at" field.
+func (m *ProcessMutation) SetSeenAt(i int64) {
+	m.seen_at = &i
+	m.addseen_at = nil
+}
+
+// SeenAt returns the value of the "seen_at" field in the mutation.
+func (m *ProcessMutation) SeenAt() (r int64, exists bool) {
+	v := m.seen_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeenAt returns the old "seen_at" field's value of the Process entity.
+// If the Process object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ProcessMutation) OldSeenAt(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeenAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeenAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeenAt: %w", err)
+	}
+	return oldValue.SeenAt, nil
+}
+
+// AddSeenAt adds i to the "seen_at" field.
+func (m *ProcessMutation) AddSeenAt(i int64) {
+	if m.addseen_at != nil {
+		*m.addseen_at += i
+	} else {
+		m.addseen_at = &i
+	}
+}
+
+// AddedSeenAt returns the value that was added to the "seen_at" field in this mutation.
+func (m *ProcessMutation) AddedSeenAt() (r int64, exists bool) {
+	v := m.addseen_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSeenAt resets all changes to the "seen_at" field.
+func (m *ProcessMutation) ResetSeenAt() {
+	m.seen_at = nil
+	m.addseen_at = nil
+}
+
+// SetState sets the "state" field.
+func (m *ProcessMutation) SetState(ds domain.ProcessState) {
+	m.state = &ds
+}
+
+// State returns the value of the "state" field in the mutation.
+func (m *ProcessMutation) State() (r domain.ProcessState, exists bool) {
+	v := m.state
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldState returns the old "state" field's value of the Process entity.
+// If the Process object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ProcessMutation) OldState(ctx context.Context) (v domain.ProcessState, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldState is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldState requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldState: %w", err)
+	}
+	return oldValue.State, nil
+}
+
+// ResetState resets all changes to the "state" field.
+func (m *ProcessMutation) ResetState() {
+	m.state = nil
+}
+
+// Where appends a list predicates to the ProcessMutation builder.
+func (m *ProcessMutation) Where(ps ...predicate.Process) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ProcessMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ProcessMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Process, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ProcessMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ProcessMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Process).
+func (m *ProcessMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ProcessMutation) Fields() []string {
+	fields := make([]string, 0, 7)
+	if m.host != nil {
+		fields = append(fields, process.FieldHost)
+	}
+	if m.pid != nil {
+		fields = append(fields, process.FieldPid)
+	}
+	if m.version != nil {
+		fields = append(fields, process.FieldVersion)
+	}
+	if m.roles != nil {
+		fields = append(fields, process.FieldRoles)
+	}
+	if m.started_at != nil {
+		fields = append(fields, process.FieldStartedAt)
+	}
+	if m.seen_at != nil {
+		fields = append(fields, process.FieldSeenAt)
+	}
+	if m.state != nil {
+		fields = append(fields, process.FieldState)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ProcessMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case process.FieldHost:
+		return m.Host()
+	case process.FieldPid:
+		return m.Pid()
+	case process.FieldVersion:
+		return m.Version()
+	case process.FieldRoles:
+		return m.Roles()
+	case process.FieldStartedAt:
+		return m.StartedAt()
+	case process.FieldSeenAt:
+		return m.SeenAt()
+	case process.FieldState:
+		return m.State()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ProcessMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case process.FieldHost:
+		return m.OldHost(ctx)
+	case process.FieldPid:
+		return m.OldPid(ctx)
+	case process.FieldVersion:
+		return m.OldVersion(ctx)
+	case process.FieldRoles:
+		return m.OldRoles(ctx)
+	case process.FieldStartedAt:
+		return m.OldStartedAt(ctx)
+	case process.FieldSeenAt:
+		return m.OldSeenAt(ctx)
+	case process.FieldState:
+		return m.OldState(ctx)
+	}
+	return nil, fmt.Errorf("unknown Process field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ProcessMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case process.FieldHost:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHost(v)
+		return nil
+	case process.FieldPid:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPid(v)
+		return nil
+	case process.FieldVersion:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case process.FieldRoles:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRoles(v)
+		return nil
+	case process.FieldStartedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStartedAt(v)
+		return nil
+	case process.FieldSeenAt:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeenAt(v)
+		return nil
+	case process.FieldState:
+		v, ok := value.(domain.ProcessState)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetState(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Process field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ProcessMutation) AddedFields() []string {
+	var fields []string
+	if m.addpid != nil {
+		fields = append(fields, process.FieldPid)
+	}
+	if m.addseen_at != nil {
+		fields = append(fields, process.FieldSeenAt)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ProcessMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case process.FieldPid:
+		return m.AddedPid()
+	case process.FieldSeenAt:
+		return m.AddedSeenAt()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ProcessMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case process.FieldPid:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPid(v)
+		return nil
+	case process.FieldSeenAt:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSeenAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Process numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ProcessMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(process.FieldRoles) {
+		fields = append(fields, process.FieldRoles)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ProcessMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ProcessMutation) ClearField(name string) error {
+	switch name {
+	case process.FieldRoles:
+		m.ClearRoles()
+		return nil
+	}
+	return fmt.Errorf("unknown Process nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ProcessMutation) ResetField(name string) error {
+	switch name {
+	case process.FieldHost:
+		m.ResetHost()
+		return nil
+	case process.FieldPid:
+		m.ResetPid()
+		return nil
+	case process.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case process.FieldRoles:
+		m.ResetRoles()
+		return nil
+	case process.FieldStartedAt:
+		m.ResetStartedAt()
+		return nil
+	case process.FieldSeenAt:
+		m.ResetSeenAt()
+		return nil
+	case process.FieldState:
+		m.ResetState()
+		return nil
+	}
+	return fmt.Errorf("unknown Process field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ProcessMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ProcessMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ProcessMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ProcessMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ProcessMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ProcessMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ProcessMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Process unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ProcessMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Process edge %s", name)
+}
+
 // RateLimitMutation represents an operation that mutates the RateLimit nodes in the graph.
 type RateLimitMutation struct {
 	config
@@ -20336,6 +21180,836 @@ func (m *SessionMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *SessionMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Session edge %s", name)
+}
+
+// SourceFigureMutation represents an operation that mutates the SourceFigure nodes in the graph.
+type SourceFigureMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *int64
+	source          *string
+	seconds         *int
+	addseconds      *int
+	begins_at       *time.Time
+	answered        *int64
+	addanswered     *int64
+	refused         *int64
+	addrefused      *int64
+	failed          *int64
+	addfailed       *int64
+	latencies       *domain.Latencies
+	appendlatencies domain.Latencies
+	clearedFields   map[string]struct{}
+	done            bool
+	oldValue        func(context.Context) (*SourceFigure, error)
+	predicates      []predicate.SourceFigure
+}
+
+var _ ent.Mutation = (*SourceFigureMutation)(nil)
+
+// sourcefigureOption allows management of the mutation configuration using functional options.
+type sourcefigureOption func(*SourceFigureMutation)
+
+// newSourceFigureMutation creates new mutation for the SourceFigure entity.
+func newSourceFigureMutation(c config, op Op, opts ...sourcefigureOption) *SourceFigureMutation {
+	m := &SourceFigureMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeSourceFigure,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withSourceFigureID sets the ID field of the mutation.
+func withSourceFigureID(id int64) sourcefigureOption {
+	return func(m *SourceFigureMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *SourceFigure
+		)
+		m.oldValue = func(ctx context.Context) (*SourceFigure, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().SourceFigure.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withSourceFigure sets the old SourceFigure of the mutation.
+func withSourceFigure(node *SourceFigure) sourcefigureOption {
+	return func(m *SourceFigureMutation) {
+		m.oldValue = func(context.Context) (*SourceFigure, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m SourceFigureMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m SourceFigureMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of SourceFigure entities.
+func (m *SourceFigureMutation) SetID(id int64) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *SourceFigureMutation) ID() (id int64, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *SourceFigureMutation) IDs(ctx context.Context) ([]int64, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int64{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().SourceFigure.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetSource sets the "source" field.
+func (m *SourceFigureMutation) SetSource(s string) {
+	m.source = &s
+}
+
+// Source returns the value of the "source" field in the mutation.
+func (m *SourceFigureMutation) Source() (r string, exists bool) {
+	v := m.source
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSource returns the old "source" field's value of the SourceFigure entity.
+// If the SourceFigure object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SourceFigureMutation) OldSource(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSource is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSource requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSource: %w", err)
+	}
+	return oldValue.Source, nil
+}
+
+// ResetSource resets all changes to the "source" field.
+func (m *SourceFigureMutation) ResetSource() {
+	m.source = nil
+}
+
+// SetSeconds sets the "seconds" field.
+func (m *SourceFigureMutation) SetSeconds(i int) {
+	m.seconds = &i
+	m.addseconds = nil
+}
+
+// Seconds returns the value of the "seconds" field in the mutation.
+func (m *SourceFigureMutation) Seconds() (r int, exists bool) {
+	v := m.seconds
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeconds returns the old "seconds" field's value of the SourceFigure entity.
+// If the SourceFigure object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SourceFigureMutation) OldSeconds(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeconds is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeconds requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeconds: %w", err)
+	}
+	return oldValue.Seconds, nil
+}
+
+// AddSeconds adds i to the "seconds" field.
+func (m *SourceFigureMutation) AddSeconds(i int) {
+	if m.addseconds != nil {
+		*m.addseconds += i
+	} else {
+		m.addseconds = &i
+	}
+}
+
+// AddedSeconds returns the value that was added to the "seconds" field in this mutation.
+func (m *SourceFigureMutation) AddedSeconds() (r int, exists bool) {
+	v := m.addseconds
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSeconds resets all changes to the "seconds" field.
+func (m *SourceFigureMutation) ResetSeconds() {
+	m.seconds = nil
+	m.addseconds = nil
+}
+
+// SetBeginsAt sets the "begins_at" field.
+func (m *SourceFigureMutation) SetBeginsAt(t time.Time) {
+	m.begins_at = &t
+}
+
+// BeginsAt returns the value of the "begins_at" field in the mutation.
+func (m *SourceFigureMutation) BeginsAt() (r time.Time, exists bool) {
+	v := m.begins_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBeginsAt returns the old "begins_at" field's value of the SourceFigure entity.
+// If the SourceFigure object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SourceFigureMutation) OldBeginsAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBeginsAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBeginsAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBeginsAt: %w", err)
+	}
+	return oldValue.BeginsAt, nil
+}
+
+// ResetBeginsAt resets all changes to the "begins_at" field.
+func (m *SourceFigureMutation) ResetBeginsAt() {
+	m.begins_at = nil
+}
+
+// SetAnswered sets the "answered" field.
+func (m *SourceFigureMutation) SetAnswered(i int64) {
+	m.answered = &i
+	m.addanswered = nil
+}
+
+// Answered returns the value of the "answered" field in the mutation.
+func (m *SourceFigureMutation) Answered() (r int64, exists bool) {
+	v := m.answered
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAnswered returns the old "answered" field's value of the SourceFigure entity.
+// If the SourceFigure object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SourceFigureMutation) OldAnswered(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAnswered is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAnswered requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAnswered: %w", err)
+	}
+	return oldValue.Answered, nil
+}
+
+// AddAnswered adds i to the "answered" field.
+func (m *SourceFigureMutation) AddAnswered(i int64) {
+	if m.addanswered != nil {
+		*m.addanswered += i
+	} else {
+		m.addanswered = &i
+	}
+}
+
+// AddedAnswered returns the value that was added to the "answered" field in this mutation.
+func (m *SourceFigureMutation) AddedAnswered() (r int64, exists bool) {
+	v := m.addanswered
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetAnswered resets all changes to the "answered" field.
+func (m *SourceFigureMutation) ResetAnswered() {
+	m.answered = nil
+	m.addanswered = nil
+}
+
+// SetRefused sets the "refused" field.
+func (m *SourceFigureMutation) SetRefused(i int64) {
+	m.refused = &i
+	m.addrefused = nil
+}
+
+// Refused returns the value of the "refused" field in the mutation.
+func (m *SourceFigureMutation) Refused() (r int64, exists bool) {
+	v := m.refused
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRefused returns the old "refused" field's value of the SourceFigure entity.
+// If the SourceFigure object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SourceFigureMutation) OldRefused(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRefused is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRefused requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRefused: %w", err)
+	}
+	return oldValue.Refused, nil
+}
+
+// AddRefused adds i to the "refused" field.
+func (m *SourceFigureMutation) AddRefused(i int64) {
+	if m.addrefused != nil {
+		*m.addrefused += i
+	} else {
+		m.addrefused = &i
+	}
+}
+
+// AddedRefused returns the value that was added to the "refused" field in this mutation.
+func (m *SourceFigureMutation) AddedRefused() (r int64, exists bool) {
+	v := m.addrefused
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRefused resets all changes to the "refused" field.
+func (m *SourceFigureMutation) ResetRefused() {
+	m.refused = nil
+	m.addrefused = nil
+}
+
+// SetFailed sets the "failed" field.
+func (m *SourceFigureMutation) SetFailed(i int64) {
+	m.failed = &i
+	m.addfailed = nil
+}
+
+// Failed returns the value of the "failed" field in the mutation.
+func (m *SourceFigureMutation) Failed() (r int64, exists bool) {
+	v := m.failed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFailed returns the old "failed" field's value of the SourceFigure entity.
+// If the SourceFigure object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SourceFigureMutation) OldFailed(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFailed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFailed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFailed: %w", err)
+	}
+	return oldValue.Failed, nil
+}
+
+// AddFailed adds i to the "failed" field.
+func (m *SourceFigureMutation) AddFailed(i int64) {
+	if m.addfailed != nil {
+		*m.addfailed += i
+	} else {
+		m.addfailed = &i
+	}
+}
+
+// AddedFailed returns the value that was added to the "failed" field in this mutation.
+func (m *SourceFigureMutation) AddedFailed() (r int64, exists bool) {
+	v := m.addfailed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFailed resets all changes to the "failed" field.
+func (m *SourceFigureMutation) ResetFailed() {
+	m.failed = nil
+	m.addfailed = nil
+}
+
+// SetLatencies sets the "latencies" field.
+func (m *SourceFigureMutation) SetLatencies(d domain.Latencies) {
+	m.latencies = &d
+	m.appendlatencies = nil
+}
+
+// Latencies returns the value of the "latencies" field in the mutation.
+func (m *SourceFigureMutation) Latencies() (r domain.Latencies, exists bool) {
+	v := m.latencies
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLatencies returns the old "latencies" field's value of the SourceFigure entity.
+// If the SourceFigure object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SourceFigureMutation) OldLatencies(ctx context.Context) (v domain.Latencies, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLatencies is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLatencies requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLatencies: %w", err)
+	}
+	return oldValue.Latencies, nil
+}
+
+// AppendLatencies adds d to the "latencies" field.
+func (m *SourceFigureMutation) AppendLatencies(d domain.Latencies) {
+	m.appendlatencies = append(m.appendlatencies, d...)
+}
+
+// AppendedLatencies returns the list of values that were appended to the "latencies" field in this mutation.
+func (m *SourceFigureMutation) AppendedLatencies() (domain.Latencies, bool) {
+	if len(m.appendlatencies) == 0 {
+		return nil, false
+	}
+	return m.appendlatencies, true
+}
+
+// ClearLatencies clears the value of the "latencies" field.
+func (m *SourceFigureMutation) ClearLatencies() {
+	m.latencies = nil
+	m.appendlatencies = nil
+	m.clearedFields[sourcefigure.FieldLatencies] = struct{}{}
+}
+
+// LatenciesCleared returns if the "latencies" field was cleared in this mutation.
+func (m *SourceFigureMutation) LatenciesCleared() bool {
+	_, ok := m.clearedFields[sourcefigure.FieldLatencies]
+	return ok
+}
+
+// ResetLatencies resets all changes to the "latencies" field.
+func (m *SourceFigureMutation) ResetLatencies() {
+	m.latencies = nil
+	m.appendlatencies = nil
+	delete(m.clearedFields, sourcefigure.FieldLatencies)
+}
+
+// Where appends a list predicates to the SourceFigureMutation builder.
+func (m *SourceFigureMutation) Where(ps ...predicate.SourceFigure) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the SourceFigureMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *SourceFigureMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.SourceFigure, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *SourceFigureMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *SourceFigureMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (SourceFigure).
+func (m *SourceFigureMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *SourceFigureMutation) Fields() []string {
+	fields := make([]string, 0, 7)
+	if m.source != nil {
+		fields = append(fields, sourcefigure.FieldSource)
+	}
+	if m.seconds != nil {
+		fields = append(fields, sourcefigure.FieldSeconds)
+	}
+	if m.begins_at != nil {
+		fields = append(fields, sourcefigure.FieldBeginsAt)
+	}
+	if m.answered != nil {
+		fields = append(fields, sourcefigure.FieldAnswered)
+	}
+	if m.refused != nil {
+		fields = append(fields, sourcefigure.FieldRefused)
+	}
+	if m.failed != nil {
+		fields = append(fields, sourcefigure.FieldFailed)
+	}
+	if m.latencies != nil {
+		fields = append(fields, sourcefigure.FieldLatencies)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *SourceFigureMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case sourcefigure.FieldSource:
+		return m.Source()
+	case sourcefigure.FieldSeconds:
+		return m.Seconds()
+	case sourcefigure.FieldBeginsAt:
+		return m.BeginsAt()
+	case sourcefigure.FieldAnswered:
+		return m.Answered()
+	case sourcefigure.FieldRefused:
+		return m.Refused()
+	case sourcefigure.FieldFailed:
+		return m.Failed()
+	case sourcefigure.FieldLatencies:
+		return m.Latencies()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *SourceFigureMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case sourcefigure.FieldSource:
+		return m.OldSource(ctx)
+	case sourcefigure.FieldSeconds:
+		return m.OldSeconds(ctx)
+	case sourcefigure.FieldBeginsAt:
+		return m.OldBeginsAt(ctx)
+	case sourcefigure.FieldAnswered:
+		return m.OldAnswered(ctx)
+	case sourcefigure.FieldRefused:
+		return m.OldRefused(ctx)
+	case sourcefigure.FieldFailed:
+		return m.OldFailed(ctx)
+	case sourcefigure.FieldLatencies:
+		return m.OldLatencies(ctx)
+	}
+	return nil, fmt.Errorf("unknown SourceFigure field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *SourceFigureMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case sourcefigure.FieldSource:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSource(v)
+		return nil
+	case sourcefigure.FieldSeconds:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeconds(v)
+		return nil
+	case sourcefigure.FieldBeginsAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBeginsAt(v)
+		return nil
+	case sourcefigure.FieldAnswered:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAnswered(v)
+		return nil
+	case sourcefigure.FieldRefused:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRefused(v)
+		return nil
+	case sourcefigure.FieldFailed:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFailed(v)
+		return nil
+	case sourcefigure.FieldLatencies:
+		v, ok := value.(domain.Latencies)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLatencies(v)
+		return nil
+	}
+	return fmt.Errorf("unknown SourceFigure field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *SourceFigureMutation) AddedFields() []string {
+	var fields []string
+	if m.addseconds != nil {
+		fields = append(fields, sourcefigure.FieldSeconds)
+	}
+	if m.addanswered != nil {
+		fields = append(fields, sourcefigure.FieldAnswered)
+	}
+	if m.addrefused != nil {
+		fields = append(fields, sourcefigure.FieldRefused)
+	}
+	if m.addfailed != nil {
+		fields = append(fields, sourcefigure.FieldFailed)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *SourceFigureMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case sourcefigure.FieldSeconds:
+		return m.AddedSeconds()
+	case sourcefigure.FieldAnswered:
+		return m.AddedAnswered()
+	case sourcefigure.FieldRefused:
+		return m.AddedRefused()
+	case sourcefigure.FieldFailed:
+		return m.AddedFailed()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *SourceFigureMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case sourcefigure.FieldSeconds:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSeconds(v)
+		return nil
+	case sourcefigure.FieldAnswered:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddAnswered(v)
+		return nil
+	case sourcefigure.FieldRefused:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRefused(v)
+		return nil
+	case sourcefigure.FieldFailed:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFailed(v)
+		return nil
+	}
+	return fmt.Errorf("unknown SourceFigure numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *SourceFigureMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(sourcefigure.FieldLatencies) {
+		fields = append(fields, sourcefigure.FieldLatencies)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *SourceFigureMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *SourceFigureMutation) ClearField(name string) error {
+	switch name {
+	case sourcefigure.FieldLatencies:
+		m.ClearLatencies()
+		return nil
+	}
+	return fmt.Errorf("unknown SourceFigure nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *SourceFigureMutation) ResetField(name string) error {
+	switch name {
+	case sourcefigure.FieldSource:
+		m.ResetSource()
+		return nil
+	case sourcefigure.FieldSeconds:
+		m.ResetSeconds()
+		return nil
+	case sourcefigure.FieldBeginsAt:
+		m.ResetBeginsAt()
+		return nil
+	case sourcefigure.FieldAnswered:
+		m.ResetAnswered()
+		return nil
+	case sourcefigure.FieldRefused:
+		m.ResetRefused()
+		return nil
+	case sourcefigure.FieldFailed:
+		m.ResetFailed()
+		return nil
+	case sourcefigure.FieldLatencies:
+		m.ResetLatencies()
+		return nil
+	}
+	return fmt.Errorf("unknown SourceFigure field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *SourceFigureMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *SourceFigureMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *SourceFigureMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *SourceFigureMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *SourceFigureMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *SourceFigureMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *SourceFigureMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown SourceFigure unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *SourceFigureMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown SourceFigure edge %s", name)
 }
 
 // SponsorMutation represents an operation that mutates the Sponsor nodes in the graph.

@@ -64,6 +64,8 @@ type Tx struct {
 	Poll *PollClient
 	// Preference is the client for interacting with the Preference builders.
 	Preference *PreferenceClient
+	// Process is the client for interacting with the Process builders.
+	Process *ProcessClient
 	// RateLimit is the client for interacting with the RateLimit builders.
 	RateLimit *RateLimitClient
 	// RunSwitch is the client for interacting with the RunSwitch builders.
@@ -72,6 +74,8 @@ type Tx struct {
 	Secret *SecretClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
+	// SourceFigure is the client for interacting with the SourceFigure builders.
+	SourceFigure *SourceFigureClient
 	// Sponsor is the client for interacting with the Sponsor builders.
 	Sponsor *SponsorClient
 	// UsedAssertion is the client for interacting with the UsedAssertion builders.
@@ -232,10 +236,12 @@ func (tx *Tx) init() {
 	tx.Partition = NewPartitionClient(tx.config)
 	tx.Poll = NewPollClient(tx.config)
 	tx.Preference = NewPreferenceClient(tx.config)
+	tx.Process = NewProcessClient(tx.config)
 	tx.RateLimit = NewRateLimitClient(tx.config)
 	tx.RunSwitch = NewRunSwitchClient(tx.config)
 	tx.Secret = NewSecretClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
+	tx.SourceFigure = NewSourceFigureClient(tx.config)
 	tx.Sponsor = NewSponsorClient(tx.config)
 	tx.UsedAssertion = NewUsedAssertionClient(tx.config)
 }

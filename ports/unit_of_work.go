@@ -48,4 +48,8 @@ type Tx struct {
 	Approvals    Approvals
 	Onboardings  Onboardings
 	OneTimeLinks OneTimeLinks
+
+	Processes     Processes
+	SourceFigures SourceFigures
+	ErrandBook    ErrandBook
 }

@@ -177,6 +177,7 @@ func (s *Store) within(tx *sql.Tx, readOnly bool) ports.Tx {
 		Sessions:   sessions{in},
 		Switches:   switches{in},
 		JobFigures: figures{in},
+		Processes:  processes{in}, SourceFigures: sourceFigures{in}, ErrandBook: errandBook{in},
 	}
 }
 

@@ -59,6 +59,9 @@ func NewStoreAt(now func() time.Time) *Store {
 		approvals:   map[string]domain.Approval{},
 		onboardings: map[domain.ContractNumber]domain.Onboarding{},
 		links:       map[string]domain.OneTimeLink{},
+
+		processes:     map[string]process{},
+		sourceFigures: map[stretch]domain.SourceFigures{},
 	}}
 }
 
@@ -92,6 +95,9 @@ type state struct {
 	onboardings map[domain.ContractNumber]domain.Onboarding
 	links       map[string]domain.OneTimeLink
 	tokens      int
+
+	processes     map[string]process
+	sourceFigures map[stretch]domain.SourceFigures
 }
 
 func (s state) copy() state {
@@ -118,6 +124,8 @@ func (s state) copy() state {
 	s.approvals = maps.Clone(s.approvals)
 	s.onboardings = maps.Clone(s.onboardings)
 	s.links = maps.Clone(s.links)
+	s.processes = maps.Clone(s.processes)
+	s.sourceFigures = maps.Clone(s.sourceFigures)
 	return s
 }
 
@@ -199,6 +207,7 @@ func (s *unit) ports() ports.Tx {
 		Sessions:   sessions{s},
 		Switches:   switches{s},
 		JobFigures: figures{s},
+		Processes:  processes{s}, SourceFigures: sourceFigures{s}, ErrandBook: errandBook{s},
 	}
 }
 

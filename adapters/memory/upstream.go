@@ -46,6 +46,7 @@ func (s holds) Find(ctx context.Context, kind domain.HoldKind, state domain.Hold
 type errand struct {
 	token       string
 	held, rests time.Time
+	last        domain.ErrandRun
 }
 
 // errands implements ports.Errands.
@@ -81,8 +82,8 @@ func (s errands) End(ctx context.Context, name, token string, rest time.Duration
 	if err := s.changing(ctx); err != nil {
 		return err
 	}
-	if s.errands[name].token == token {
-		s.errands[name] = errand{rests: s.now().Add(rest)}
+	if e := s.errands[name]; e.token == token {
+		s.errands[name] = errand{rests: s.now().Add(rest), last: e.last}
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ const (
 	FieldHeldUntil = "held_until"
 	// FieldRestsUntil holds the string denoting the rests_until field in the database.
 	FieldRestsUntil = "rests_until"
+	// FieldLast holds the string denoting the last field in the database.
+	FieldLast = "last"
 	// Table holds the table name of the errand in the database.
 	Table = "errands"
 )
@@ -27,6 +29,7 @@ var Columns = []string{
 	FieldToken,
 	FieldHeldUntil,
 	FieldRestsUntil,
+	FieldLast,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).

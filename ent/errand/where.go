@@ -222,6 +222,16 @@ func RestsUntilLTE(v int64) predicate.Errand {
 	return predicate.Errand(sql.FieldLTE(FieldRestsUntil, v))
 }
 
+// LastIsNil applies the IsNil predicate on the "last" field.
+func LastIsNil() predicate.Errand {
+	return predicate.Errand(sql.FieldIsNull(FieldLast))
+}
+
+// LastNotNil applies the NotNil predicate on the "last" field.
+func LastNotNil() predicate.Errand {
+	return predicate.Errand(sql.FieldNotNull(FieldLast))
+}
+
 // And groups predicates with the AND operator between them.
 func And(predicates ...predicate.Errand) predicate.Errand {
 	return predicate.Errand(sql.AndPredicates(predicates...))

@@ -309,6 +309,7 @@ var (
 		{Name: "token", Type: field.TypeString, Default: ""},
 		{Name: "held_until", Type: field.TypeInt64, Default: 0},
 		{Name: "rests_until", Type: field.TypeInt64, Default: 0},
+		{Name: "last", Type: field.TypeJSON, Nullable: true},
 	}
 	// ErrandsTable holds the schema information for the "errands" table.
 	ErrandsTable = &schema.Table{
@@ -647,6 +648,23 @@ var (
 			},
 		},
 	}
+	// ProcessesColumns holds the columns for the "processes" table.
+	ProcessesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString},
+		{Name: "host", Type: field.TypeString},
+		{Name: "pid", Type: field.TypeInt},
+		{Name: "version", Type: field.TypeString},
+		{Name: "roles", Type: field.TypeJSON, Nullable: true},
+		{Name: "started_at", Type: field.TypeTime},
+		{Name: "seen_at", Type: field.TypeInt64},
+		{Name: "state", Type: field.TypeJSON},
+	}
+	// ProcessesTable holds the schema information for the "processes" table.
+	ProcessesTable = &schema.Table{
+		Name:       "processes",
+		Columns:    ProcessesColumns,
+		PrimaryKey: []*schema.Column{ProcessesColumns[0]},
+	}
 	// RateLimitsColumns holds the columns for the "rate_limits" table.
 	RateLimitsColumns = []*schema.Column{
 		{Name: "key", Type: field.TypeString},
@@ -728,6 +746,30 @@ var (
 			},
 		},
 	}
+	// SourceFiguresColumns holds the columns for the "source_figures" table.
+	SourceFiguresColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "source", Type: field.TypeString},
+		{Name: "seconds", Type: field.TypeInt},
+		{Name: "begins_at", Type: field.TypeTime},
+		{Name: "answered", Type: field.TypeInt64},
+		{Name: "refused", Type: field.TypeInt64},
+		{Name: "failed", Type: field.TypeInt64},
+		{Name: "latencies", Type: field.TypeJSON, Nullable: true},
+	}
+	// SourceFiguresTable holds the schema information for the "source_figures" table.
+	SourceFiguresTable = &schema.Table{
+		Name:       "source_figures",
+		Columns:    SourceFiguresColumns,
+		PrimaryKey: []*schema.Column{SourceFiguresColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "sourcefigure_seconds_begins_at_source",
+				Unique:  true,
+				Columns: []*schema.Column{SourceFiguresColumns[2], SourceFiguresColumns[3], SourceFiguresColumns[1]},
+			},
+		},
+	}
 	// SponsorsColumns holds the columns for the "sponsors" table.
 	SponsorsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString},
@@ -785,10 +827,12 @@ var (
 		PartitionsTable,
 		PollsTable,
 		PreferencesTable,
+		ProcessesTable,
 		RateLimitsTable,
 		SwitchesTable,
 		SecretsTable,
 		SessionsTable,
+		SourceFiguresTable,
 		SponsorsTable,
 		UsedAssertionsTable,
 	}

@@ -81,6 +81,9 @@ type Poll func(*sql.Selector)
 // Preference is the predicate function for preference builders.
 type Preference func(*sql.Selector)
 
+// Process is the predicate function for process builders.
+type Process func(*sql.Selector)
+
 // RateLimit is the predicate function for ratelimit builders.
 type RateLimit func(*sql.Selector)
 
@@ -92,6 +95,9 @@ type Secret func(*sql.Selector)
 
 // Session is the predicate function for session builders.
 type Session func(*sql.Selector)
+
+// SourceFigure is the predicate function for sourcefigure builders.
+type SourceFigure func(*sql.Selector)
 
 // Sponsor is the predicate function for sponsor builders.
 type Sponsor func(*sql.Selector)

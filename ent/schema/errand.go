@@ -3,6 +3,8 @@ package schema
 import (
 	"entgo.io/ent"
 	"entgo.io/ent/schema/field"
+
+	"cms.gov/ab2d/domain"
 )
 
 // Errand is something that one process at a time does again and again. Its id
@@ -16,5 +18,6 @@ func (Errand) Fields() []ent.Field {
 		field.String("token").Default("").Comment("empty when nobody has it"),
 		field.Int64("held_until").Default(0).Comment("milliseconds of the database's clock"),
 		field.Int64("rests_until").Default(0).Comment("milliseconds of the database's clock"),
+		field.JSON("last", &domain.ErrandRun{}).Optional().Comment("what came of it the last time"),
 	}
 }

@@ -51,6 +51,9 @@ func Stores(t *testing.T, create func(t *testing.T) Store) {
 	t.Run("Switches", func(t *testing.T) { Switches(t, create) })
 	t.Run("Approvals", func(t *testing.T) { Approvals(t, create) })
 	t.Run("JobFigures", func(t *testing.T) { JobFigures(t, create) })
+	t.Run("Processes", func(t *testing.T) { Processes(t, create) })
+	t.Run("SourceFigures", func(t *testing.T) { SourceFigures(t, create) })
+	t.Run("ErrandBook", func(t *testing.T) { ErrandBook(t, create) })
 	t.Run("Audit", func(t *testing.T) { Audit(t, create) })
 	t.Run("AuditTrail", func(t *testing.T) { AuditTrail(t, create) })
 }
