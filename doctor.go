@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -63,13 +64,11 @@ func (d *doctor) room(context.Context) {
 	case err != nil:
 		d.add("data directory", reach.Fail, "Let this user read it.", "%v", err)
 		return
-	case info.Mode().Perm()&0o007 != 0:
+	case info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows":
 		d.add("data directory", reach.Warn, "chmod 700 "+d.cfg.DataDir, "%s can be read by everybody on this machine", d.cfg.DataDir)
 	}
 	d.found = append(d.found, reach.Writable("data directory", d.cfg.DataDir))
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(d.cfg.DataDir, &fs); err == nil {
-		free := fs.Bavail * uint64(fs.Bsize)
+	if free, err := host.Room(d.cfg.DataDir); err == nil {
 		state, fix := reach.OK, ""
 		if free < leastRoom {
 			state, fix = reach.Warn, "Make room: an export of 30,000 enrollees needs some 600 MB, and all wait while there is none."

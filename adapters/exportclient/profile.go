@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -55,7 +56,7 @@ func ReadProfile(path, name string, wanted bool) (Profile, error) {
 	if err != nil {
 		return Profile{}, err
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	if mode := permissions(info); mode&0o077 != 0 {
 		return Profile{}, fault(Usage, "chmod 600 "+path, "%s can be read by others (its mode is %04o), and there are secrets in it", path, mode)
 	}
 	all := map[string]Profile{}
@@ -85,7 +86,7 @@ func ReadSecret(path string) (string, error) {
 	}
 	// What a container or a service manager mounts for its one user may be
 	// readable by a group; the world is another matter.
-	if mode := info.Mode().Perm(); info.Mode().IsRegular() && mode&0o007 != 0 {
+	if mode := permissions(info); info.Mode().IsRegular() && mode&0o007 != 0 {
 		return "", fault(Usage, "chmod 600 "+path, "%s holds a secret and can be read by everybody (its mode is %04o)", path, mode)
 	}
 	text, err := os.ReadFile(path)
@@ -96,4 +97,13 @@ func ReadSecret(path string) (string, error) {
 		return "", fmt.Errorf("%s is empty", path)
 	}
 	return string(text), nil
+}
+
+// permissions are who may do what with a file. Windows has lists in their place,
+// of which Go tells nothing.
+func permissions(info fs.FileInfo) fs.FileMode {
+	if runtime.GOOS == "windows" {
+		return 0
+	}
+	return info.Mode().Perm()
 }

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // private is the folder within an export's own where what is not finished lives.
@@ -57,7 +59,7 @@ type file struct {
 // folder is the folder of an export. It belongs to one process at a time.
 type folder struct {
 	dir  string
-	lock *os.File
+	lock *flock.Flock
 }
 
 // openFolder makes the folder where it is not there. What is in it is people's
@@ -66,21 +68,16 @@ func openFolder(dir string) (*folder, error) {
 	if err := os.MkdirAll(filepath.Join(dir, private), 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, private, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	lock := flock.New(filepath.Join(dir, private, "lock"))
+	if mine, err := lock.TryLock(); err != nil {
 		return nil, err
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		lock.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fault(Usage, "Wait for it, or give this one a folder of its own.", "another process is fetching an export into %s", dir)
-		}
-		return nil, err
+	} else if !mine {
+		return nil, fault(Usage, "Wait for it, or give this one a folder of its own.", "another process is fetching an export into %s", dir)
 	}
 	return &folder{dir, lock}, nil
 }
 
-func (f *folder) close() { f.lock.Close() }
+func (f *folder) close() { _ = f.lock.Close() }
 
 func (f *folder) path(name string) string    { return filepath.Join(f.dir, name) }
 func (f *folder) private(name string) string { return filepath.Join(f.dir, private, name) }
@@ -165,7 +162,12 @@ func moveDurably(from, to string) error {
 	return syncDir(filepath.Dir(to))
 }
 
+// syncDir has the names in a folder on disk. Windows keeps a journal of them, and
+// has no such call.
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -1,11 +1,11 @@
 package host
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/gofrs/flock"
 )
 
 // LockDir takes the data directory for this process alone, until the returned
@@ -16,17 +16,11 @@ func LockDir(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	lock := flock.New(filepath.Join(dir, "lock"))
+	if mine, err := lock.TryLock(); err != nil {
 		return nil, err
-	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		f.Close()
+	} else if !mine {
 		return nil, fmt.Errorf("another process is using %s; stop it, or give this one a --data-dir and a --listen of its own", dir)
-	} else if err != nil {
-		f.Close()
-		return nil, err
 	}
-	return func() { f.Close() }, nil
+	return func() { _ = lock.Close() }, nil
 }

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -197,7 +198,7 @@ func Private(what, name string) Finding {
 	if err != nil {
 		return Finding{what, Fail, err.Error(), ""}
 	}
-	if mode := info.Mode().Perm(); mode&0o007 != 0 {
+	if mode := info.Mode().Perm(); mode&0o007 != 0 && runtime.GOOS != "windows" {
 		return Finding{what, Warn, fmt.Sprintf("%s can be read by everybody (its mode is %04o)", name, mode), "chmod 600 " + name}
 	}
 	return Finding{what, OK, name + " can be read", ""}

@@ -1,14 +1,13 @@
+//go:build linux
+
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -134,41 +133,4 @@ func benchRun(ctx context.Context, s sandboxauth.GuideSponsor) (r measured, err 
 	r.sum, err = w.fetchAll(ctx, m)
 	r.total = time.Since(begin)
 	return r, err
-}
-
-// startServer starts a program of ours as a sandbox and returns its address once
-// it answers, empty for one that only works. It dies with this process, whatever
-// happens to it.
-func startServer(ctx context.Context, program, dir string, settings ...string) (*exec.Cmd, string, error) {
-	return startCommand(ctx, []string{program}, dir, settings...)
-}
-
-// startCommand is startServer for a program with words before its own.
-func startCommand(ctx context.Context, command []string, dir string, settings ...string) (*exec.Cmd, string, error) {
-	words := slices.Concat(command, []string{"serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--log", "warn"}, settings)
-	server := exec.CommandContext(ctx, words[0], words[1:]...)
-	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	server.Stderr = os.Stderr
-	out, err := server.StdoutPipe()
-	if err != nil {
-		return nil, "", err
-	}
-	if err := server.Start(); err != nil {
-		return nil, "", err
-	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		_, address, answers := strings.Cut(lines.Text(), "FHIR R4")
-		if _, console, alone := strings.Cut(lines.Text(), "Console alone"); alone {
-			address, answers = console, true
-		}
-		if answers || strings.Contains(lines.Text(), "is ready as") {
-			go func() {
-				for lines.Scan() { // the rest is for people, but the pipe must not fill
-				}
-			}()
-			return server, strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(address), "/api/v2/fhir"), "/console/"), nil
-		}
-	}
-	return nil, "", errors.Join(errors.New("the server ended before it answered"), server.Wait())
 }

@@ -1,14 +1,13 @@
+//go:build linux
+
 package main
 
 import (
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"cms.gov/ab2d/adapters/sandboxauth"
@@ -59,20 +58,4 @@ func peakRSS(pid int) int {
 	_, rest, _ := strings.Cut(string(text), "VmHWM:")
 	kb, _ := strconv.Atoi(strings.Fields(rest + " 0")[0])
 	return kb
-}
-
-// end stops a process that may have ended already.
-func end(cmd *exec.Cmd) {
-	if cmd.ProcessState == nil {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	}
-}
-
-func freeLoopback() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
