@@ -63,3 +63,21 @@ type ClaimReader interface {
 
 	Close() error
 }
+
+// OpenClaimReader is a ClaimReader of a source that could find the end of a claim
+// only by going over all of it. It lets who reads the claim find it on the way.
+type OpenClaimReader interface {
+	ClaimReader
+
+	// Begun returns what has come of the next claim, from its first byte on:
+	// perhaps less than the claim, perhaps more than it. It has more bytes than
+	// beyond, which is for who asks again because the claim was not all there.
+	// It is valid until the following call, and nil when it takes Next to say
+	// what comes.
+	Begun(beyond int) []byte
+
+	// Ended tells that the claim is the first n bytes of what Begun has just
+	// returned, so that Next and Begun go on behind it. Who says so has seen
+	// that they are one JSON object.
+	Ended(n int)
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,14 +16,21 @@ import (
 	"cms.gov/ab2d/adapters/bfd"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
+	"cms.gov/ab2d/ports/porttest"
 )
 
 func read(ctx context.Context, src *bfd.Source, q ports.ClaimsQuery) (claims []string, asOf time.Time, err error) {
+	return readBy(ctx, src, q, func(r ports.ClaimReader) ports.ClaimReader { return r })
+}
+
+// readBy reads through what by makes of the reader.
+func readBy(ctx context.Context, src *bfd.Source, q ports.ClaimsQuery, by func(ports.ClaimReader) ports.ClaimReader) (claims []string, asOf time.Time, err error) {
 	r, err := src.Read(ctx, q)
 	if err != nil {
 		return nil, asOf, err
 	}
 	defer r.Close()
+	r = by(r)
 	for {
 		claim, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -80,6 +88,9 @@ func TestAnswersThatAreBelieved(t *testing.T) {
 			if !asOf.Equal(time.Date(2026, 1, 2, 8, 4, 5, 678e6, time.UTC)) {
 				t.Errorf("as of %v", asOf)
 			}
+			if same, _, err := readBy(t.Context(), scripted(t, c.pages...), ports.ClaimsQuery{Version: domain.R4, Patient: "1"}, porttest.Opened); err != nil || !slices.Equal(same, claims) {
+				t.Errorf("who finds the ends gets %d claims, %v", len(same), err)
+			}
 			for _, claim := range claims {
 				if strings.ContainsAny(claim, "\n\r") {
 					t.Errorf("a claim on several lines: %q", claim)
@@ -129,6 +140,13 @@ func TestAnswersThatAreNot(t *testing.T) {
 			if domain.CodeOf(err) != domain.Unavailable {
 				t.Errorf("%v; want it to be %s", err, domain.Unavailable)
 			}
+			if name == "nested too deep" { // within a claim, so the affair of who finds its end
+				return
+			}
+			_, _, err = readBy(t.Context(), scripted(t, pages...), ports.ClaimsQuery{Version: domain.R4, Patient: "1"}, porttest.Opened)
+			if domain.CodeOf(err) != domain.Unavailable {
+				t.Errorf("%v for who finds the ends; want it to be %s", err, domain.Unavailable)
+			}
 		})
 	}
 }
@@ -148,10 +166,12 @@ func TestClaimsAreCutWhereverTheAnswerIs(t *testing.T) {
 				}
 			}
 		}))
-		claims, _, err := read(t.Context(), source(t, bfd.Settings{URL: s.URL}), ports.ClaimsQuery{Version: domain.R4, Patient: "1"})
+		src := source(t, bfd.Settings{URL: s.URL})
+		claims, _, err := read(t.Context(), src, ports.ClaimsQuery{Version: domain.R4, Patient: "1"})
+		same, _, err2 := readBy(t.Context(), src, ports.ClaimsQuery{Version: domain.R4, Patient: "1"}, porttest.Opened)
 		s.Close()
-		if err != nil || len(claims) != 3 || claims[1] != large {
-			t.Errorf("in pieces of %d: %d claims, %v", piece, len(claims), err)
+		if err = errors.Join(err, err2); err != nil || len(claims) != 3 || claims[1] != large || !slices.Equal(same, claims) {
+			t.Errorf("in pieces of %d: %d claims, and %d for who finds the ends, %v", piece, len(claims), len(same), err)
 		}
 	}
 }

@@ -26,7 +26,10 @@ type page struct {
 	end  bool
 
 	state  pageState
-	first  bool // no member, or entry, has come yet
+	found  bool  // the next byte is the first of a resource
+	fault  error // what reading failed with, after the bytes that came before it
+	err    error // what seek failed with
+	first  bool  // no member, or entry, has come yet
 	seen   uint
 	within uint // the members of the entry at hand
 	plain  [32]byte
@@ -67,7 +70,9 @@ func (e *malformed) Error() string { return "the answer is no Bundle as it shoul
 func bad(format string, args ...any) error { return &malformed{fmt.Sprintf(format, args...)} }
 
 const (
-	pageBuffer   = 64 << 10
+	// pageBuffer is several claims: of the last of them only the beginning has
+	// come, so that it is gone over twice.
+	pageBuffer   = 128 << 10
 	maxPageDepth = 128
 )
 
@@ -82,39 +87,92 @@ func (p *page) reset(src io.Reader) {
 // and io.EOF when the Bundle has ended well and nothing follows it.
 func (p *page) next() ([]byte, error) {
 	for {
+		if err := p.seek(); err != nil {
+			return nil, err
+		}
+		p.found = false
+		value, lines, err := p.value()
+		switch {
+		case err != nil:
+			return nil, err
+		case value[0] != '{':
+			return nil, bad("a resource is no object")
+		case isOutcome(value): // what the server has to say about the search is no claim
+			continue
+		}
+		p.entries++
+		if lines {
+			return onOneLine(value), nil
+		}
+		return value, nil
+	}
+}
+
+// begun returns what has come of the next resource and of what follows it, which
+// is more than beyond bytes, and nothing when next has to tell what comes.
+func (p *page) begun(beyond int) []byte {
+	if p.seek() != nil { // which next finds too
+		return nil
+	}
+	if p.keep = p.i; p.n-p.i <= beyond && (p.keep == 0 || p.more() != nil) { // one that fills the buffer is next's
+		return nil
+	}
+	if window := p.buf[p.i:p.n]; len(window) > beyond && window[0] == '{' && !isOutcome(window) {
+		return window
+	}
+	return nil
+}
+
+// ended takes the first n bytes of what begun returned for a resource.
+func (p *page) ended(n int) {
+	p.i += n
+	p.found = false
+	p.entries++
+}
+
+// seek goes to the next resource. It fails as it failed before.
+func (p *page) seek() error {
+	if p.err == nil {
+		p.err = p.goOn()
+	}
+	return p.err
+}
+
+func (p *page) goOn() error {
+	for !p.found {
 		p.keep = p.i
 		switch p.state {
 		case atStart:
 			if err := p.expect('{'); err != nil {
-				return nil, err
+				return err
 			}
 			p.state, p.first = inBundle, true
 		case inBundle:
 			if err := p.bundleMember(); err != nil {
-				return nil, err
+				return err
 			}
 		case inEntries:
 			more, err := p.another(']')
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if !more {
 				p.state, p.first = inBundle, false
 				continue
 			}
 			if err := p.expect('{'); err != nil {
-				return nil, err
+				return err
 			}
 			p.state, p.first, p.within = inEntry, true, 0
 		case inEntry:
-			resource, err := p.entryMember()
-			if resource != nil || err != nil {
-				return resource, err
+			if err := p.entryMember(); err != nil {
+				return err
 			}
 		case atEnd:
-			return nil, io.EOF
+			return io.EOF
 		}
 	}
+	return nil
 }
 
 func (p *page) bundleMember() error {
@@ -154,44 +212,33 @@ func (p *page) bundleMember() error {
 	return err
 }
 
-// entryMember reads a member of an entry, and returns it when it is the resource.
-func (p *page) entryMember() ([]byte, error) {
+// entryMember reads a member of an entry, and of the resource no more than its name.
+func (p *page) entryMember() error {
 	more, err := p.another('}')
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !more {
 		if p.within&hasResource == 0 {
-			return nil, bad("an entry has no resource")
+			return bad("an entry has no resource")
 		}
 		p.state, p.first = inEntries, false
-		return nil, nil
+		return nil
 	}
 	name, err := p.name()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if string(name) != "resource" {
 		_, _, err = p.value()
-		return nil, err
+		return err
 	}
 	if err := once(&p.within, hasResource, "resource"); err != nil {
-		return nil, err
+		return err
 	}
-	value, lines, err := p.value()
-	switch {
-	case err != nil:
-		return nil, err
-	case value[0] != '{':
-		return nil, bad("a resource is no object")
-	case isOutcome(value): // what the server has to say about the search is no claim
-		return nil, nil
-	}
-	p.entries++
-	if lines {
-		return onOneLine(value), nil
-	}
-	return value, nil
+	_, err = p.need()
+	p.found = err == nil
+	return err
 }
 
 // isOutcome reports whether a resource is an OperationOutcome, by its first
@@ -403,7 +450,7 @@ func (p *page) need() (byte, error) {
 	return c, err
 }
 
-// more reads more bytes behind those that are kept. It returns io.EOF at the end.
+// more fills the buffer behind the bytes that are kept. It returns io.EOF at the end.
 func (p *page) more() error {
 	if p.end {
 		return io.EOF
@@ -420,21 +467,23 @@ func (p *page) more() error {
 		copy(larger, p.buf[:p.n])
 		p.buf = larger
 	}
-	for {
+	from := p.n
+	for p.n < len(p.buf) && p.fault == nil && !p.end {
 		n, err := p.src.Read(p.buf[p.n:])
 		p.n += n
 		if err == io.EOF {
 			p.end = true
-		} else if err != nil {
-			return err
-		}
-		if n > 0 {
-			return nil
-		}
-		if p.end {
-			return io.EOF
+		} else {
+			p.fault = err
 		}
 	}
+	switch {
+	case p.n > from:
+		return nil
+	case p.fault != nil:
+		return p.fault
+	}
+	return io.EOF
 }
 
 // What a byte outside of strings means to who looks for the end of a value.

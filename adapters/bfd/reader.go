@@ -37,6 +37,8 @@ type reader struct {
 	err      error // what Next returns from now on
 }
 
+var _ ports.OpenClaimReader = (*reader)(nil)
+
 // Read asks for the first page of a person's claims and waits for its answer to begin.
 func (s *Source) Read(ctx context.Context, q ports.ClaimsQuery) (ports.ClaimReader, error) {
 	if err := s.gate.enter(ctx); err != nil {
@@ -85,6 +87,20 @@ func (r *reader) Next() ([]byte, error) {
 		r.release()
 	}
 	return nil, r.err
+}
+
+// Begun returns what has come of the next claim, unless something else comes next.
+func (r *reader) Begun(beyond int) []byte {
+	if r.err != nil || r.ctx.Err() != nil {
+		return nil
+	}
+	return r.page.begun(beyond)
+}
+
+// Ended counts the claim that Begun began.
+func (r *reader) Ended(n int) {
+	r.page.ended(n)
+	r.claims++
 }
 
 // turn goes to the next page, or to the end.

@@ -75,7 +75,11 @@ func (c *claims) Read(ctx context.Context, q ports.ClaimsQuery) (ports.ClaimRead
 		c.over(ctx, begin, 0, err)
 		return nil, err
 	}
-	return &claimReader{ClaimReader: r, source: c, ctx: ctx, begin: begin, end: errAbandoned}, nil
+	counted := claimReader{ClaimReader: r, source: c, ctx: ctx, begin: begin, end: errAbandoned}
+	if open, ok := r.(ports.OpenClaimReader); ok {
+		return &openClaimReader{counted, open}, nil
+	}
+	return &counted, nil
 }
 
 // over tells of a read that is over.
@@ -125,6 +129,19 @@ func (r *claimReader) Next() ([]byte, error) {
 		r.n++
 	}
 	return claim, err
+}
+
+// openClaimReader counts what who reads finds the end of, too.
+type openClaimReader struct {
+	claimReader
+	open ports.OpenClaimReader
+}
+
+func (r *openClaimReader) Begun(beyond int) []byte { return r.open.Begun(beyond) }
+
+func (r *openClaimReader) Ended(n int) {
+	r.n++
+	r.open.Ended(n)
 }
 
 func (r *claimReader) Close() error {

@@ -217,19 +217,63 @@ func TestTasksAreSpansOfTheirJobsTraceAndTellNoMoreThanCodes(t *testing.T) {
 	}
 }
 
-// Of many reads of a partition few are spans; all are measured.
+// openly leaves it to who reads to find where a claim ends.
+type openly struct{ ports.Claims }
+
+func (s openly) Read(ctx context.Context, q ports.ClaimsQuery) (ports.ClaimReader, error) {
+	r, err := s.Claims.Read(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return &openReader{ClaimReader: r}, nil
+}
+
+type openReader struct {
+	ports.ClaimReader
+	claim []byte
+	err   error
+}
+
+func (r *openReader) Begun(int) []byte {
+	if r.claim == nil && r.err == nil {
+		r.claim, r.err = r.ClaimReader.Next()
+	}
+	return r.claim
+}
+
+func (r *openReader) Ended(int) { r.claim = nil }
+
+func (r *openReader) Next() ([]byte, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.ClaimReader.Next()
+}
+
+// Of many reads of a partition few are spans; all are measured, whoever finds the
+// ends of the claims.
 func TestReadsAreMeasuredAndFewAreSpans(t *testing.T) {
+	for name, wrap := range map[string]func(ports.Claims) ports.Claims{
+		"cut by the source": func(s ports.Claims) ports.Claims { return s },
+		"cut by the reader": func(s ports.Claims) ports.Claims { return openly{s} },
+	} {
+		t.Run(name, func(t *testing.T) { testReads(t, wrap) })
+	}
+}
+
+func testReads(t *testing.T, wrap func(ports.Claims) ports.Claims) {
 	r, _, sent := started(t)
 	source := memory.NewClaims(time.Now())
 	source.Put("secret-1", `{"id":"secret-a"}`, `{"id":"secret-b"}`)
 	source.Script("secret-2", memory.Answer{Refused: domain.Errorf(domain.Unavailable, "secret")})
-	claims := telemetry.Claims(source)
+	claims := telemetry.Claims(wrap(source))
 	w := &work{do: func(ctx context.Context) {
 		for range 20 {
 			reader, err := claims.Read(ctx, ports.ClaimsQuery{Version: domain.R4, Patient: "secret-1"})
 			if err != nil {
 				t.Fatal(err)
 			}
+			reader = porttest.Opened(reader)
 			for err == nil {
 				_, err = reader.Next()
 			}

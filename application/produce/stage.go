@@ -3,6 +3,7 @@ package produce
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"cms.gov/ab2d/ports"
 )
@@ -16,6 +17,7 @@ type stage struct {
 	counted int // bytes of it that ahead knows of
 
 	mem    []byte
+	held   *[]byte // where mem is from, nil while there is none
 	file   ports.ScratchFile
 	chunks []int // the lengths of what was spilled, whole lines each
 	buf    []byte
@@ -26,8 +28,19 @@ type scratchError struct{ error }
 
 func (e scratchError) Unwrap() error { return e.error }
 
+// rooms are buffers that no stage holds. Every partition has stages of its own,
+// each of which would make its buffer anew: that was two thirds of all that an
+// export from BFD allocated.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
 // room returns the buffer that the next line is appended to.
-func (s *stage) room() []byte { return s.mem }
+func (s *stage) room() []byte {
+	if s.held == nil {
+		s.held = rooms.Get().(*[]byte)
+		s.mem = (*s.held)[:0]
+	}
+	return s.mem
+}
 
 // keep takes back what room returned with one more line appended.
 func (s *stage) keep(mem []byte) error {
@@ -86,24 +99,29 @@ func (s *stage) each(fn func(chunk []byte) error) error {
 	return fn(s.mem)
 }
 
-// keptRoom is how much room in memory a stage keeps for the next enrollee, and
-// how little is not worth a scratch file when there is little room.
+// keptRoom is how much room in memory is kept for the next enrollee, and how
+// little is not worth a scratch file when there is little room.
 const keptRoom = 256 << 10
 
 // leave tells that what is staged does not wait any more.
 func (s *stage) leave() {
 	s.ahead.give(s.counted)
 	s.counted = 0
-	if cap(s.mem) > keptRoom {
-		s.mem = nil
+	if s.held == nil {
+		return
 	}
+	if cap(s.mem) <= keptRoom {
+		*s.held = s.mem
+		rooms.Put(s.held)
+	}
+	s.mem, s.held = nil, nil
 }
 
 // reset empties the stage for another enrollee, or the same one again. Few
 // people fill a scratch file, so it is not kept for the next.
 func (s *stage) reset() error {
 	s.leave()
-	s.mem, s.chunks = s.mem[:0], s.chunks[:0]
+	s.chunks = s.chunks[:0]
 	return s.close()
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,7 +83,8 @@ func bothWaysTo(t testing.TB, to shape, raw, mbis []byte) (out []byte, f Facts, 
 	rules := compiledFor(to)
 	var s scanner
 	s.reset(raw, nil, mbis, rules.tag, true)
-	fast := s.claim(rules.root)
+	n := s.claim(rules.root)
+	fast := n >= 0 && afterSpace(raw, n) == len(raw)
 	out, f, err = trimStrictly(rules, nil, raw, mbis, true)
 	switch {
 	case fast && err != nil:
@@ -93,8 +95,29 @@ func bothWaysTo(t testing.TB, to shape, raw, mbis []byte) (out []byte, f Facts, 
 		t.Fatalf("scanner and strict way find other facts\nscanner: %+v\nstrict:  %+v\nraw: %q", s.facts, f, raw)
 	case !fast && !s.unsure && err == nil:
 		t.Fatalf("the scanner refuses what the strict way accepts\n%q", raw)
+	case fast:
+		firstOfMore(t, to, raw, mbis, out, f)
 	}
 	return out, f, err
+}
+
+// firstOfMore sees to it that a claim gives the same whatever follows it, and
+// nothing while its end is missing.
+func firstOfMore(t testing.TB, to shape, raw, mbis, want []byte, facts Facts) {
+	t.Helper()
+	trimmer := &Trimmer{shape: to, rules: compiledFor(to), codes: true}
+	claim := bytes.TrimRight(raw, " \t\r\n")
+	for _, tail := range []string{"", ` , {"resource":{"resourceType":"ExplanationOfBenefit","id":"F10.20"}}]}`, `}`, `"F10.20"`, "\\"} {
+		out, f, n := trimmer.TrimFirst([]byte("dst"), slices.Concat(claim, []byte(tail)), mbis)
+		if n != len(claim) || string(out) != "dst"+string(want) || !reflect.DeepEqual(f, facts) {
+			t.Fatalf("before %q it is %d bytes of %d: %s, %+v\nalone: %s, %+v\nraw: %q", tail, n, len(claim), out, f, want, facts, raw)
+		}
+	}
+	for _, n := range []int{0, 1, len(claim) / 3, len(claim) / 2, len(claim) - 9, len(claim) - 1} {
+		if out, _, took := trimmer.TrimFirst([]byte("dst"), claim[:max(n, 0)], mbis); took != 0 || string(out) != "dst" {
+			t.Fatalf("of %d bytes of %d it makes a claim of %d: %s\nraw: %q", n, len(claim), took, out, raw)
+		}
+	}
 }
 
 // trim is Trim for a claim that must be readable.

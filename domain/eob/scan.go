@@ -61,25 +61,28 @@ type target struct {
 
 const failed = -1
 
-// claim scans the whole of raw.
-func (s *scanner) claim(root *node) bool {
+// claim scans the claim at the start of raw and returns where it ends, or failed.
+func (s *scanner) claim(root *node) int {
 	i := afterSpace(s.raw, 0)
 	if i >= len(s.raw) || s.raw[i] != '{' {
-		return false
+		return failed
 	}
-	if i = s.object(i+1, root, 1); i < 0 || afterSpace(s.raw, i) != len(s.raw) {
-		return false
+	if i = s.object(i+1, root, 1); i < 0 {
+		return failed
 	}
 	if !s.isClaim || len(s.facts.ID) == 0 {
-		return false
+		return failed
 	}
 	if s.start != 0 && s.end != 0 {
 		s.facts.Period = domain.Period{Start: s.start, End: s.end}
 	}
 	if s.codes && s.suspect && !s.facts.Restricted {
-		s.facts.Restricted = carriesListedCode(s.raw)
+		s.facts.Restricted = carriesListedCode(s.raw[:i])
 	}
-	return s.finish()
+	if !s.finish() {
+		return failed
+	}
+	return i
 }
 
 // finish writes what stands at the end of a claim: the contained resources that

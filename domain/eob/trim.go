@@ -70,15 +70,33 @@ func (e *UnreadableError) Error() string {
 // The slices in the facts point into raw, or into a copy where raw has escapes.
 func (t *Trimmer) Trim(dst, raw, mbis []byte) (out []byte, f Facts, err error) {
 	dst = withRoom(dst, len(raw)+len(mbis)+roomForAdditions)
-	s := &t.scan
-	s.reset(raw, dst, mbis, t.rules.tag, t.codes)
-	readable := s.claim(t.rules.root)
-	out, f = s.out, s.facts
-	s.reset(nil, nil, nil, "", false) // hold on to nobody's claim
-	if readable {
+	if out, f, n := t.fast(dst, raw, mbis); n >= 0 && afterSpace(raw, n) == len(raw) {
 		return out, f, nil
 	}
 	return trimStrictly(t.rules, dst, raw, mbis, t.codes)
+}
+
+// TrimFirst is Trim for the claim at the start of raw, which may go on behind it
+// or break off before its end. n is the length of the claim. It is 0 when Trim
+// has to tell, with the whole claim and no more: because it is not all there,
+// because it is hard to read, or because it is not readable at all.
+func (t *Trimmer) TrimFirst(dst, raw, mbis []byte) (out []byte, f Facts, n int) {
+	dst = withRoom(dst, min(len(raw), roomForClaim)+len(mbis)+roomForAdditions)
+	if out, f, n = t.fast(dst, raw, mbis); n < 0 {
+		return dst, Facts{}, 0
+	}
+	return out, f, n
+}
+
+// fast trims the claim at the start of raw by the scanner, and returns its length
+// or failed.
+func (t *Trimmer) fast(dst, raw, mbis []byte) (out []byte, f Facts, n int) {
+	s := &t.scan
+	s.reset(raw, dst, mbis, t.rules.tag, t.codes)
+	n = s.claim(t.rules.root)
+	out, f = s.out, s.facts
+	s.reset(nil, nil, nil, "", false) // hold on to nobody's claim
+	return out, f, n
 }
 
 // withRoom returns b with room for n more bytes, so that nothing is allocated
@@ -93,6 +111,9 @@ func withRoom(b []byte, n int) []byte {
 // roomForAdditions is more than what a trimmed claim has that is not in the raw
 // one, beside the MBIs.
 const roomForAdditions = 256
+
+// roomForClaim is more than most claims take.
+const roomForClaim = 16 << 10
 
 const (
 	tagSTU3 = `"tag":[{"system":"http://hl7.org/fhir/v3/ObservationValue","code":"SUBSETTED","display":"subsetted"}]`

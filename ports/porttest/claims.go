@@ -41,6 +41,7 @@ func Claims(t *testing.T, create func(t *testing.T) ClaimsSource) {
 		"an ended context is obeyed":                             claimsCancelled,
 		"a context that ends while reading":                      claimsCancelledWhileReading,
 		"a reader can be left early and closed twice":            claimsClose,
+		"an end found by who reads is the reader's, too":         claimsOpen,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -104,6 +105,63 @@ func (c claimsTest) close(r ports.ClaimReader) {
 	if err := r.Close(); err != nil {
 		c.t.Errorf("Close: %v", err)
 	}
+}
+
+// Opened returns a reader that finds the ends of claims itself, wherever r lets it.
+func Opened(r ports.ClaimReader) ports.ClaimReader {
+	if open, ok := r.(ports.OpenClaimReader); ok {
+		return &opened{open}
+	}
+	return r
+}
+
+type opened struct{ ports.OpenClaimReader }
+
+func (r *opened) Next() ([]byte, error) {
+	beyond := 0
+	for {
+		window := r.Begun(beyond)
+		if len(window) <= beyond {
+			return r.OpenClaimReader.Next()
+		}
+		d := json.NewDecoder(bytes.NewReader(window))
+		var claim json.RawMessage
+		if d.Decode(&claim) != nil {
+			beyond = len(window)
+			continue
+		}
+		r.Ended(int(d.InputOffset()))
+		var line bytes.Buffer
+		err := json.Compact(&line, claim)
+		return line.Bytes(), err
+	}
+}
+
+func claimsOpen(t *testing.T, c claimsTest) {
+	c.each(func(v domain.FHIRVersion) {
+		for _, patient := range c.Patients {
+			q := ports.ClaimsQuery{Version: v, Patient: patient}
+			r := c.open(q)
+			defer c.close(r)
+			whole, left := c.read(q), Opened(r)
+			for n := 0; ; n++ {
+				from := left
+				if n%3 == 2 { // and by turns
+					from = r
+				}
+				claim := c.next(from)
+				if claim == nil {
+					if n != len(whole) || r.AsOf().IsZero() {
+						t.Errorf("%s: %d claims of %d, as of %v", v, n, len(whole), r.AsOf())
+					}
+					break
+				}
+				if n >= len(whole) || !bytes.Equal(claim, whole[n]) {
+					t.Errorf("%s: claim %d is another", v, n)
+				}
+			}
+		}
+	})
 }
 
 // claimHead is what the suite looks at in a claim.
