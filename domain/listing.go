@@ -24,15 +24,6 @@ type ListedContract struct {
 	Eligible int // of them eligible for Medicare
 }
 
-// Updates says who keeps a contract's attestation.
-type Updates string
-
-// Automatic contracts follow HPMS; manual ones are left to staff.
-const (
-	Automatic Updates = "automatic"
-	Manual    Updates = "manual"
-)
-
 // SponsorOf returns the id that a parent organization of HPMS has as a sponsor here.
 func SponsorOf(parent string) SponsorID { return SponsorID("hpms-" + parent) }
 

@@ -22,6 +22,8 @@ type Contract struct {
 	Name string `json:"name,omitempty"`
 	// SponsorID holds the value of the "sponsor_id" field.
 	SponsorID string `json:"sponsor_id,omitempty"`
+	// Type holds the value of the "type" field.
+	Type domain.ContractType `json:"type,omitempty"`
 	// Updates holds the value of the "updates" field.
 	Updates domain.Updates `json:"updates,omitempty"`
 	// Listed holds the value of the "listed" field.
@@ -67,7 +69,7 @@ func (*Contract) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullBool)
 		case contract.FieldEnds, contract.FieldEnrolled, contract.FieldEligible:
 			values[i] = new(sql.NullInt64)
-		case contract.FieldID, contract.FieldName, contract.FieldSponsorID, contract.FieldUpdates:
+		case contract.FieldID, contract.FieldName, contract.FieldSponsorID, contract.FieldType, contract.FieldUpdates:
 			values[i] = new(sql.NullString)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -101,6 +103,12 @@ func (_m *Contract) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field sponsor_id", values[i])
 			} else if value.Valid {
 				_m.SponsorID = value.String
+			}
+		case contract.FieldType:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field type", values[i])
+			} else if value.Valid {
+				_m.Type = domain.ContractType(value.String)
 			}
 		case contract.FieldUpdates:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -178,6 +186,9 @@ func (_m *Contract) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("sponsor_id=")
 	builder.WriteString(_m.SponsorID)
+	builder.WriteString(", ")
+	builder.WriteString("type=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Type))
 	builder.WriteString(", ")
 	builder.WriteString("updates=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Updates))

@@ -36,6 +36,20 @@ func (_c *ContractCreate) SetSponsorID(v string) *ContractCreate {
 	return _c
 }
 
+// SetType sets the "type" field.
+func (_c *ContractCreate) SetType(v domain.ContractType) *ContractCreate {
+	_c.mutation.SetType(v)
+	return _c
+}
+
+// SetNillableType sets the "type" field if the given value is not nil.
+func (_c *ContractCreate) SetNillableType(v *domain.ContractType) *ContractCreate {
+	if v != nil {
+		_c.SetType(*v)
+	}
+	return _c
+}
+
 // SetUpdates sets the "updates" field.
 func (_c *ContractCreate) SetUpdates(v domain.Updates) *ContractCreate {
 	_c.mutation.SetUpdates(v)
@@ -152,6 +166,10 @@ func (_c *ContractCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *ContractCreate) defaults() {
+	if _, ok := _c.mutation.GetType(); !ok {
+		v := contract.DefaultType
+		_c.mutation.SetType(v)
+	}
 	if _, ok := _c.mutation.Updates(); !ok {
 		v := contract.DefaultUpdates
 		_c.mutation.SetUpdates(v)
@@ -181,6 +199,9 @@ func (_c *ContractCreate) check() error {
 	}
 	if _, ok := _c.mutation.SponsorID(); !ok {
 		return &ValidationError{Name: "sponsor_id", err: errors.New(`ent: missing required field "Contract.sponsor_id"`)}
+	}
+	if _, ok := _c.mutation.GetType(); !ok {
+		return &ValidationError{Name: "type", err: errors.New(`ent: missing required field "Contract.type"`)}
 	}
 	if _, ok := _c.mutation.Updates(); !ok {
 		return &ValidationError{Name: "updates", err: errors.New(`ent: missing required field "Contract.updates"`)}
@@ -239,6 +260,10 @@ func (_c *ContractCreate) createSpec() (*Contract, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(contract.FieldName, field.TypeString, value)
 		_node.Name = value
+	}
+	if value, ok := _c.mutation.GetType(); ok {
+		_spec.SetField(contract.FieldType, field.TypeString, value)
+		_node.Type = value
 	}
 	if value, ok := _c.mutation.Updates(); ok {
 		_spec.SetField(contract.FieldUpdates, field.TypeString, value)
@@ -350,6 +375,18 @@ func (u *ContractUpsert) SetSponsorID(v string) *ContractUpsert {
 // UpdateSponsorID sets the "sponsor_id" field to the value that was provided on create.
 func (u *ContractUpsert) UpdateSponsorID() *ContractUpsert {
 	u.SetExcluded(contract.FieldSponsorID)
+	return u
+}
+
+// SetType sets the "type" field.
+func (u *ContractUpsert) SetType(v domain.ContractType) *ContractUpsert {
+	u.Set(contract.FieldType, v)
+	return u
+}
+
+// UpdateType sets the "type" field to the value that was provided on create.
+func (u *ContractUpsert) UpdateType() *ContractUpsert {
+	u.SetExcluded(contract.FieldType)
 	return u
 }
 
@@ -504,6 +541,20 @@ func (u *ContractUpsertOne) SetSponsorID(v string) *ContractUpsertOne {
 func (u *ContractUpsertOne) UpdateSponsorID() *ContractUpsertOne {
 	return u.Update(func(s *ContractUpsert) {
 		s.UpdateSponsorID()
+	})
+}
+
+// SetType sets the "type" field.
+func (u *ContractUpsertOne) SetType(v domain.ContractType) *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetType(v)
+	})
+}
+
+// UpdateType sets the "type" field to the value that was provided on create.
+func (u *ContractUpsertOne) UpdateType() *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateType()
 	})
 }
 
@@ -838,6 +889,20 @@ func (u *ContractUpsertBulk) SetSponsorID(v string) *ContractUpsertBulk {
 func (u *ContractUpsertBulk) UpdateSponsorID() *ContractUpsertBulk {
 	return u.Update(func(s *ContractUpsert) {
 		s.UpdateSponsorID()
+	})
+}
+
+// SetType sets the "type" field.
+func (u *ContractUpsertBulk) SetType(v domain.ContractType) *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetType(v)
+	})
+}
+
+// UpdateType sets the "type" field to the value that was provided on create.
+func (u *ContractUpsertBulk) UpdateType() *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateType()
 	})
 }
 

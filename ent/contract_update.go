@@ -58,6 +58,20 @@ func (_u *ContractUpdate) SetNillableSponsorID(v *string) *ContractUpdate {
 	return _u
 }
 
+// SetType sets the "type" field.
+func (_u *ContractUpdate) SetType(v domain.ContractType) *ContractUpdate {
+	_u.mutation.SetType(v)
+	return _u
+}
+
+// SetNillableType sets the "type" field if the given value is not nil.
+func (_u *ContractUpdate) SetNillableType(v *domain.ContractType) *ContractUpdate {
+	if v != nil {
+		_u.SetType(*v)
+	}
+	return _u
+}
+
 // SetUpdates sets the "updates" field.
 func (_u *ContractUpdate) SetUpdates(v domain.Updates) *ContractUpdate {
 	_u.mutation.SetUpdates(v)
@@ -221,6 +235,9 @@ func (_u *ContractUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(contract.FieldName, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.GetType(); ok {
+		_spec.SetField(contract.FieldType, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.Updates(); ok {
 		_spec.SetField(contract.FieldUpdates, field.TypeString, value)
 	}
@@ -320,6 +337,20 @@ func (_u *ContractUpdateOne) SetSponsorID(v string) *ContractUpdateOne {
 func (_u *ContractUpdateOne) SetNillableSponsorID(v *string) *ContractUpdateOne {
 	if v != nil {
 		_u.SetSponsorID(*v)
+	}
+	return _u
+}
+
+// SetType sets the "type" field.
+func (_u *ContractUpdateOne) SetType(v domain.ContractType) *ContractUpdateOne {
+	_u.mutation.SetType(v)
+	return _u
+}
+
+// SetNillableType sets the "type" field if the given value is not nil.
+func (_u *ContractUpdateOne) SetNillableType(v *domain.ContractType) *ContractUpdateOne {
+	if v != nil {
+		_u.SetType(*v)
 	}
 	return _u
 }
@@ -516,6 +547,9 @@ func (_u *ContractUpdateOne) sqlSave(ctx context.Context) (_node *Contract, err 
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(contract.FieldName, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.GetType(); ok {
+		_spec.SetField(contract.FieldType, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.Updates(); ok {
 		_spec.SetField(contract.FieldUpdates, field.TypeString, value)

@@ -61,6 +61,8 @@ type ExportJob struct {
 	Failure domain.Failure `json:"failure,omitempty"`
 	// Partials holds the value of the "partials" field.
 	Partials domain.Partials `json:"partials,omitempty"`
+	// of its files, inflated; summed up as they are added, so that figures over many jobs need not look at them
+	ExportedBytes int64 `json:"exported_bytes,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ExportJobQuery when eager-loading is set.
 	Edges        ExportJobEdges `json:"edges"`
@@ -114,7 +116,7 @@ func (*ExportJob) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case exportjob.FieldContracts, exportjob.FieldSkipped, exportjob.FieldTerms, exportjob.FieldPlans, exportjob.FieldAccounts, exportjob.FieldFailure, exportjob.FieldPartials:
 			values[i] = new([]byte)
-		case exportjob.FieldWeight:
+		case exportjob.FieldWeight, exportjob.FieldExportedBytes:
 			values[i] = new(sql.NullInt64)
 		case exportjob.FieldID, exportjob.FieldSponsor, exportjob.FieldClient, exportjob.FieldFhirVersion, exportjob.FieldRequest, exportjob.FieldState, exportjob.FieldTrace:
 			values[i] = new(sql.NullString)
@@ -287,6 +289,12 @@ func (_m *ExportJob) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field partials: %w", err)
 				}
 			}
+		case exportjob.FieldExportedBytes:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field exported_bytes", values[i])
+			} else if value.Valid {
+				_m.ExportedBytes = value.Int64
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -412,6 +420,9 @@ func (_m *ExportJob) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("partials=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Partials))
+	builder.WriteString(", ")
+	builder.WriteString("exported_bytes=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ExportedBytes))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -233,6 +233,20 @@ func (_c *ExportJobCreate) SetNillablePartials(v *domain.Partials) *ExportJobCre
 	return _c
 }
 
+// SetExportedBytes sets the "exported_bytes" field.
+func (_c *ExportJobCreate) SetExportedBytes(v int64) *ExportJobCreate {
+	_c.mutation.SetExportedBytes(v)
+	return _c
+}
+
+// SetNillableExportedBytes sets the "exported_bytes" field if the given value is not nil.
+func (_c *ExportJobCreate) SetNillableExportedBytes(v *int64) *ExportJobCreate {
+	if v != nil {
+		_c.SetExportedBytes(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ExportJobCreate) SetID(v domain.JobID) *ExportJobCreate {
 	_c.mutation.SetID(v)
@@ -327,6 +341,10 @@ func (_c *ExportJobCreate) defaults() {
 		v := exportjob.DefaultTrace
 		_c.mutation.SetTrace(v)
 	}
+	if _, ok := _c.mutation.ExportedBytes(); !ok {
+		v := exportjob.DefaultExportedBytes
+		_c.mutation.SetExportedBytes(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -374,6 +392,9 @@ func (_c *ExportJobCreate) check() error {
 	}
 	if _, ok := _c.mutation.Failure(); !ok {
 		return &ValidationError{Name: "failure", err: errors.New(`ent: missing required field "ExportJob.failure"`)}
+	}
+	if _, ok := _c.mutation.ExportedBytes(); !ok {
+		return &ValidationError{Name: "exported_bytes", err: errors.New(`ent: missing required field "ExportJob.exported_bytes"`)}
 	}
 	return nil
 }
@@ -494,6 +515,10 @@ func (_c *ExportJobCreate) createSpec() (*ExportJob, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Partials(); ok {
 		_spec.SetField(exportjob.FieldPartials, field.TypeJSON, value)
 		_node.Partials = value
+	}
+	if value, ok := _c.mutation.ExportedBytes(); ok {
+		_spec.SetField(exportjob.FieldExportedBytes, field.TypeInt64, value)
+		_node.ExportedBytes = value
 	}
 	if nodes := _c.mutation.HeldContractsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -901,6 +926,24 @@ func (u *ExportJobUpsert) ClearPartials() *ExportJobUpsert {
 	return u
 }
 
+// SetExportedBytes sets the "exported_bytes" field.
+func (u *ExportJobUpsert) SetExportedBytes(v int64) *ExportJobUpsert {
+	u.Set(exportjob.FieldExportedBytes, v)
+	return u
+}
+
+// UpdateExportedBytes sets the "exported_bytes" field to the value that was provided on create.
+func (u *ExportJobUpsert) UpdateExportedBytes() *ExportJobUpsert {
+	u.SetExcluded(exportjob.FieldExportedBytes)
+	return u
+}
+
+// AddExportedBytes adds v to the "exported_bytes" field.
+func (u *ExportJobUpsert) AddExportedBytes(v int64) *ExportJobUpsert {
+	u.Add(exportjob.FieldExportedBytes, v)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -1303,6 +1346,27 @@ func (u *ExportJobUpsertOne) UpdatePartials() *ExportJobUpsertOne {
 func (u *ExportJobUpsertOne) ClearPartials() *ExportJobUpsertOne {
 	return u.Update(func(s *ExportJobUpsert) {
 		s.ClearPartials()
+	})
+}
+
+// SetExportedBytes sets the "exported_bytes" field.
+func (u *ExportJobUpsertOne) SetExportedBytes(v int64) *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.SetExportedBytes(v)
+	})
+}
+
+// AddExportedBytes adds v to the "exported_bytes" field.
+func (u *ExportJobUpsertOne) AddExportedBytes(v int64) *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.AddExportedBytes(v)
+	})
+}
+
+// UpdateExportedBytes sets the "exported_bytes" field to the value that was provided on create.
+func (u *ExportJobUpsertOne) UpdateExportedBytes() *ExportJobUpsertOne {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.UpdateExportedBytes()
 	})
 }
 
@@ -1875,6 +1939,27 @@ func (u *ExportJobUpsertBulk) UpdatePartials() *ExportJobUpsertBulk {
 func (u *ExportJobUpsertBulk) ClearPartials() *ExportJobUpsertBulk {
 	return u.Update(func(s *ExportJobUpsert) {
 		s.ClearPartials()
+	})
+}
+
+// SetExportedBytes sets the "exported_bytes" field.
+func (u *ExportJobUpsertBulk) SetExportedBytes(v int64) *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.SetExportedBytes(v)
+	})
+}
+
+// AddExportedBytes adds v to the "exported_bytes" field.
+func (u *ExportJobUpsertBulk) AddExportedBytes(v int64) *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.AddExportedBytes(v)
+	})
+}
+
+// UpdateExportedBytes sets the "exported_bytes" field to the value that was provided on create.
+func (u *ExportJobUpsertBulk) UpdateExportedBytes() *ExportJobUpsertBulk {
+	return u.Update(func(s *ExportJobUpsert) {
+		s.UpdateExportedBytes()
 	})
 }
 

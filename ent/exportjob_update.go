@@ -375,6 +375,27 @@ func (_u *ExportJobUpdate) ClearPartials() *ExportJobUpdate {
 	return _u
 }
 
+// SetExportedBytes sets the "exported_bytes" field.
+func (_u *ExportJobUpdate) SetExportedBytes(v int64) *ExportJobUpdate {
+	_u.mutation.ResetExportedBytes()
+	_u.mutation.SetExportedBytes(v)
+	return _u
+}
+
+// SetNillableExportedBytes sets the "exported_bytes" field if the given value is not nil.
+func (_u *ExportJobUpdate) SetNillableExportedBytes(v *int64) *ExportJobUpdate {
+	if v != nil {
+		_u.SetExportedBytes(*v)
+	}
+	return _u
+}
+
+// AddExportedBytes adds value to the "exported_bytes" field.
+func (_u *ExportJobUpdate) AddExportedBytes(v int64) *ExportJobUpdate {
+	_u.mutation.AddExportedBytes(v)
+	return _u
+}
+
 // AddHeldContractIDs adds the "held_contracts" edge to the JobContract entity by IDs.
 func (_u *ExportJobUpdate) AddHeldContractIDs(ids ...int64) *ExportJobUpdate {
 	_u.mutation.AddHeldContractIDs(ids...)
@@ -652,6 +673,12 @@ func (_u *ExportJobUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.PartialsCleared() {
 		_spec.ClearField(exportjob.FieldPartials, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.ExportedBytes(); ok {
+		_spec.SetField(exportjob.FieldExportedBytes, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExportedBytes(); ok {
+		_spec.AddField(exportjob.FieldExportedBytes, field.TypeInt64, value)
 	}
 	if _u.mutation.HeldContractsCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -1151,6 +1178,27 @@ func (_u *ExportJobUpdateOne) ClearPartials() *ExportJobUpdateOne {
 	return _u
 }
 
+// SetExportedBytes sets the "exported_bytes" field.
+func (_u *ExportJobUpdateOne) SetExportedBytes(v int64) *ExportJobUpdateOne {
+	_u.mutation.ResetExportedBytes()
+	_u.mutation.SetExportedBytes(v)
+	return _u
+}
+
+// SetNillableExportedBytes sets the "exported_bytes" field if the given value is not nil.
+func (_u *ExportJobUpdateOne) SetNillableExportedBytes(v *int64) *ExportJobUpdateOne {
+	if v != nil {
+		_u.SetExportedBytes(*v)
+	}
+	return _u
+}
+
+// AddExportedBytes adds value to the "exported_bytes" field.
+func (_u *ExportJobUpdateOne) AddExportedBytes(v int64) *ExportJobUpdateOne {
+	_u.mutation.AddExportedBytes(v)
+	return _u
+}
+
 // AddHeldContractIDs adds the "held_contracts" edge to the JobContract entity by IDs.
 func (_u *ExportJobUpdateOne) AddHeldContractIDs(ids ...int64) *ExportJobUpdateOne {
 	_u.mutation.AddHeldContractIDs(ids...)
@@ -1458,6 +1506,12 @@ func (_u *ExportJobUpdateOne) sqlSave(ctx context.Context) (_node *ExportJob, er
 	}
 	if _u.mutation.PartialsCleared() {
 		_spec.ClearField(exportjob.FieldPartials, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.ExportedBytes(); ok {
+		_spec.SetField(exportjob.FieldExportedBytes, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExportedBytes(); ok {
+		_spec.AddField(exportjob.FieldExportedBytes, field.TypeInt64, value)
 	}
 	if _u.mutation.HeldContractsCleared() {
 		edge := &sqlgraph.EdgeSpec{

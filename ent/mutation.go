@@ -5572,6 +5572,7 @@ type ContractMutation struct {
 	typ            string
 	id             *string
 	name           *string
+	_type          *domain.ContractType
 	updates        *domain.Updates
 	listed         *bool
 	ends           *domain.Date
@@ -5762,6 +5763,42 @@ func (m *ContractMutation) OldSponsorID(ctx context.Context) (v string, err erro
 // ResetSponsorID resets all changes to the "sponsor_id" field.
 func (m *ContractMutation) ResetSponsorID() {
 	m.sponsor = nil
+}
+
+// SetType sets the "type" field.
+func (m *ContractMutation) SetType(dt domain.ContractType) {
+	m._type = &dt
+}
+
+// GetType returns the value of the "type" field in the mutation.
+func (m *ContractMutation) GetType() (r domain.ContractType, exists bool) {
+	v := m._type
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldType returns the old "type" field's value of the Contract entity.
+// If the Contract object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContractMutation) OldType(ctx context.Context) (v domain.ContractType, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldType is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldType requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldType: %w", err)
+	}
+	return oldValue.Type, nil
+}
+
+// ResetType resets all changes to the "type" field.
+func (m *ContractMutation) ResetType() {
+	m._type = nil
 }
 
 // SetUpdates sets the "updates" field.
@@ -6065,12 +6102,15 @@ func (m *ContractMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ContractMutation) Fields() []string {
-	fields := make([]string, 0, 7)
+	fields := make([]string, 0, 8)
 	if m.name != nil {
 		fields = append(fields, contract.FieldName)
 	}
 	if m.sponsor != nil {
 		fields = append(fields, contract.FieldSponsorID)
+	}
+	if m._type != nil {
+		fields = append(fields, contract.FieldType)
 	}
 	if m.updates != nil {
 		fields = append(fields, contract.FieldUpdates)
@@ -6099,6 +6139,8 @@ func (m *ContractMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case contract.FieldSponsorID:
 		return m.SponsorID()
+	case contract.FieldType:
+		return m.GetType()
 	case contract.FieldUpdates:
 		return m.Updates()
 	case contract.FieldListed:
@@ -6122,6 +6164,8 @@ func (m *ContractMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldName(ctx)
 	case contract.FieldSponsorID:
 		return m.OldSponsorID(ctx)
+	case contract.FieldType:
+		return m.OldType(ctx)
 	case contract.FieldUpdates:
 		return m.OldUpdates(ctx)
 	case contract.FieldListed:
@@ -6154,6 +6198,13 @@ func (m *ContractMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetSponsorID(v)
+		return nil
+	case contract.FieldType:
+		v, ok := value.(domain.ContractType)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetType(v)
 		return nil
 	case contract.FieldUpdates:
 		v, ok := value.(domain.Updates)
@@ -6283,6 +6334,9 @@ func (m *ContractMutation) ResetField(name string) error {
 		return nil
 	case contract.FieldSponsorID:
 		m.ResetSponsorID()
+		return nil
+	case contract.FieldType:
+		m.ResetType()
 		return nil
 	case contract.FieldUpdates:
 		m.ResetUpdates()
@@ -9561,6 +9615,8 @@ type ExportJobMutation struct {
 	appendaccounts        []domain.Account
 	failure               *domain.Failure
 	partials              *domain.Partials
+	exported_bytes        *int64
+	addexported_bytes     *int64
 	clearedFields         map[string]struct{}
 	held_contracts        map[int64]struct{}
 	removedheld_contracts map[int64]struct{}
@@ -10620,6 +10676,62 @@ func (m *ExportJobMutation) ResetPartials() {
 	delete(m.clearedFields, exportjob.FieldPartials)
 }
 
+// SetExportedBytes sets the "exported_bytes" field.
+func (m *ExportJobMutation) SetExportedBytes(i int64) {
+	m.exported_bytes = &i
+	m.addexported_bytes = nil
+}
+
+// ExportedBytes returns the value of the "exported_bytes" field in the mutation.
+func (m *ExportJobMutation) ExportedBytes() (r int64, exists bool) {
+	v := m.exported_bytes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExportedBytes returns the old "exported_bytes" field's value of the ExportJob entity.
+// If the ExportJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExportJobMutation) OldExportedBytes(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExportedBytes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExportedBytes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExportedBytes: %w", err)
+	}
+	return oldValue.ExportedBytes, nil
+}
+
+// AddExportedBytes adds i to the "exported_bytes" field.
+func (m *ExportJobMutation) AddExportedBytes(i int64) {
+	if m.addexported_bytes != nil {
+		*m.addexported_bytes += i
+	} else {
+		m.addexported_bytes = &i
+	}
+}
+
+// AddedExportedBytes returns the value that was added to the "exported_bytes" field in this mutation.
+func (m *ExportJobMutation) AddedExportedBytes() (r int64, exists bool) {
+	v := m.addexported_bytes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetExportedBytes resets all changes to the "exported_bytes" field.
+func (m *ExportJobMutation) ResetExportedBytes() {
+	m.exported_bytes = nil
+	m.addexported_bytes = nil
+}
+
 // AddHeldContractIDs adds the "held_contracts" edge to the JobContract entity by ids.
 func (m *ExportJobMutation) AddHeldContractIDs(ids ...int64) {
 	if m.held_contracts == nil {
@@ -10816,7 +10928,7 @@ func (m *ExportJobMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ExportJobMutation) Fields() []string {
-	fields := make([]string, 0, 21)
+	fields := make([]string, 0, 22)
 	if m.sponsor != nil {
 		fields = append(fields, exportjob.FieldSponsor)
 	}
@@ -10880,6 +10992,9 @@ func (m *ExportJobMutation) Fields() []string {
 	if m.partials != nil {
 		fields = append(fields, exportjob.FieldPartials)
 	}
+	if m.exported_bytes != nil {
+		fields = append(fields, exportjob.FieldExportedBytes)
+	}
 	return fields
 }
 
@@ -10930,6 +11045,8 @@ func (m *ExportJobMutation) Field(name string) (ent.Value, bool) {
 		return m.Failure()
 	case exportjob.FieldPartials:
 		return m.Partials()
+	case exportjob.FieldExportedBytes:
+		return m.ExportedBytes()
 	}
 	return nil, false
 }
@@ -10981,6 +11098,8 @@ func (m *ExportJobMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldFailure(ctx)
 	case exportjob.FieldPartials:
 		return m.OldPartials(ctx)
+	case exportjob.FieldExportedBytes:
+		return m.OldExportedBytes(ctx)
 	}
 	return nil, fmt.Errorf("unknown ExportJob field %s", name)
 }
@@ -11137,6 +11256,13 @@ func (m *ExportJobMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetPartials(v)
 		return nil
+	case exportjob.FieldExportedBytes:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExportedBytes(v)
+		return nil
 	}
 	return fmt.Errorf("unknown ExportJob field %s", name)
 }
@@ -11148,6 +11274,9 @@ func (m *ExportJobMutation) AddedFields() []string {
 	if m.addweight != nil {
 		fields = append(fields, exportjob.FieldWeight)
 	}
+	if m.addexported_bytes != nil {
+		fields = append(fields, exportjob.FieldExportedBytes)
+	}
 	return fields
 }
 
@@ -11158,6 +11287,8 @@ func (m *ExportJobMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case exportjob.FieldWeight:
 		return m.AddedWeight()
+	case exportjob.FieldExportedBytes:
+		return m.AddedExportedBytes()
 	}
 	return nil, false
 }
@@ -11173,6 +11304,13 @@ func (m *ExportJobMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddWeight(v)
+		return nil
+	case exportjob.FieldExportedBytes:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddExportedBytes(v)
 		return nil
 	}
 	return fmt.Errorf("unknown ExportJob numeric field %s", name)
@@ -11314,6 +11452,9 @@ func (m *ExportJobMutation) ResetField(name string) error {
 		return nil
 	case exportjob.FieldPartials:
 		m.ResetPartials()
+		return nil
+	case exportjob.FieldExportedBytes:
+		m.ResetExportedBytes()
 		return nil
 	}
 	return fmt.Errorf("unknown ExportJob field %s", name)
@@ -22020,6 +22161,9 @@ type SponsorMutation struct {
 	id               *string
 	name             *string
 	parent           *string
+	updates          *domain.Updates
+	inactive         *bool
+	merged_into      *string
 	clearedFields    map[string]struct{}
 	contracts        map[string]struct{}
 	removedcontracts map[string]struct{}
@@ -22208,6 +22352,114 @@ func (m *SponsorMutation) ResetParent() {
 	m.parent = nil
 }
 
+// SetUpdates sets the "updates" field.
+func (m *SponsorMutation) SetUpdates(d domain.Updates) {
+	m.updates = &d
+}
+
+// Updates returns the value of the "updates" field in the mutation.
+func (m *SponsorMutation) Updates() (r domain.Updates, exists bool) {
+	v := m.updates
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdates returns the old "updates" field's value of the Sponsor entity.
+// If the Sponsor object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SponsorMutation) OldUpdates(ctx context.Context) (v domain.Updates, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdates is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdates requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdates: %w", err)
+	}
+	return oldValue.Updates, nil
+}
+
+// ResetUpdates resets all changes to the "updates" field.
+func (m *SponsorMutation) ResetUpdates() {
+	m.updates = nil
+}
+
+// SetInactive sets the "inactive" field.
+func (m *SponsorMutation) SetInactive(b bool) {
+	m.inactive = &b
+}
+
+// Inactive returns the value of the "inactive" field in the mutation.
+func (m *SponsorMutation) Inactive() (r bool, exists bool) {
+	v := m.inactive
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInactive returns the old "inactive" field's value of the Sponsor entity.
+// If the Sponsor object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SponsorMutation) OldInactive(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInactive is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInactive requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInactive: %w", err)
+	}
+	return oldValue.Inactive, nil
+}
+
+// ResetInactive resets all changes to the "inactive" field.
+func (m *SponsorMutation) ResetInactive() {
+	m.inactive = nil
+}
+
+// SetMergedInto sets the "merged_into" field.
+func (m *SponsorMutation) SetMergedInto(s string) {
+	m.merged_into = &s
+}
+
+// MergedInto returns the value of the "merged_into" field in the mutation.
+func (m *SponsorMutation) MergedInto() (r string, exists bool) {
+	v := m.merged_into
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMergedInto returns the old "merged_into" field's value of the Sponsor entity.
+// If the Sponsor object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SponsorMutation) OldMergedInto(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMergedInto is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMergedInto requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMergedInto: %w", err)
+	}
+	return oldValue.MergedInto, nil
+}
+
+// ResetMergedInto resets all changes to the "merged_into" field.
+func (m *SponsorMutation) ResetMergedInto() {
+	m.merged_into = nil
+}
+
 // AddContractIDs adds the "contracts" edge to the Contract entity by ids.
 func (m *SponsorMutation) AddContractIDs(ids ...string) {
 	if m.contracts == nil {
@@ -22350,12 +22602,21 @@ func (m *SponsorMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *SponsorMutation) Fields() []string {
-	fields := make([]string, 0, 2)
+	fields := make([]string, 0, 5)
 	if m.name != nil {
 		fields = append(fields, sponsor.FieldName)
 	}
 	if m.parent != nil {
 		fields = append(fields, sponsor.FieldParent)
+	}
+	if m.updates != nil {
+		fields = append(fields, sponsor.FieldUpdates)
+	}
+	if m.inactive != nil {
+		fields = append(fields, sponsor.FieldInactive)
+	}
+	if m.merged_into != nil {
+		fields = append(fields, sponsor.FieldMergedInto)
 	}
 	return fields
 }
@@ -22369,6 +22630,12 @@ func (m *SponsorMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case sponsor.FieldParent:
 		return m.Parent()
+	case sponsor.FieldUpdates:
+		return m.Updates()
+	case sponsor.FieldInactive:
+		return m.Inactive()
+	case sponsor.FieldMergedInto:
+		return m.MergedInto()
 	}
 	return nil, false
 }
@@ -22382,6 +22649,12 @@ func (m *SponsorMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldName(ctx)
 	case sponsor.FieldParent:
 		return m.OldParent(ctx)
+	case sponsor.FieldUpdates:
+		return m.OldUpdates(ctx)
+	case sponsor.FieldInactive:
+		return m.OldInactive(ctx)
+	case sponsor.FieldMergedInto:
+		return m.OldMergedInto(ctx)
 	}
 	return nil, fmt.Errorf("unknown Sponsor field %s", name)
 }
@@ -22404,6 +22677,27 @@ func (m *SponsorMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetParent(v)
+		return nil
+	case sponsor.FieldUpdates:
+		v, ok := value.(domain.Updates)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdates(v)
+		return nil
+	case sponsor.FieldInactive:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInactive(v)
+		return nil
+	case sponsor.FieldMergedInto:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMergedInto(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Sponsor field %s", name)
@@ -22459,6 +22753,15 @@ func (m *SponsorMutation) ResetField(name string) error {
 		return nil
 	case sponsor.FieldParent:
 		m.ResetParent()
+		return nil
+	case sponsor.FieldUpdates:
+		m.ResetUpdates()
+		return nil
+	case sponsor.FieldInactive:
+		m.ResetInactive()
+		return nil
+	case sponsor.FieldMergedInto:
+		m.ResetMergedInto()
 		return nil
 	}
 	return fmt.Errorf("unknown Sponsor field %s", name)

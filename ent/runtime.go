@@ -55,24 +55,28 @@ func init() {
 	clientactivity.DefaultFailures = clientactivityDescFailures.Default.(int)
 	contractFields := schema.Contract{}.Fields()
 	_ = contractFields
+	// contractDescType is the schema descriptor for type field.
+	contractDescType := contractFields[3].Descriptor()
+	// contract.DefaultType holds the default value on creation for the type field.
+	contract.DefaultType = domain.ContractType(contractDescType.Default.(string))
 	// contractDescUpdates is the schema descriptor for updates field.
-	contractDescUpdates := contractFields[3].Descriptor()
+	contractDescUpdates := contractFields[4].Descriptor()
 	// contract.DefaultUpdates holds the default value on creation for the updates field.
 	contract.DefaultUpdates = domain.Updates(contractDescUpdates.Default.(string))
 	// contractDescListed is the schema descriptor for listed field.
-	contractDescListed := contractFields[4].Descriptor()
+	contractDescListed := contractFields[5].Descriptor()
 	// contract.DefaultListed holds the default value on creation for the listed field.
 	contract.DefaultListed = contractDescListed.Default.(bool)
 	// contractDescEnds is the schema descriptor for ends field.
-	contractDescEnds := contractFields[5].Descriptor()
+	contractDescEnds := contractFields[6].Descriptor()
 	// contract.DefaultEnds holds the default value on creation for the ends field.
 	contract.DefaultEnds = domain.Date(contractDescEnds.Default.(int32))
 	// contractDescEnrolled is the schema descriptor for enrolled field.
-	contractDescEnrolled := contractFields[6].Descriptor()
+	contractDescEnrolled := contractFields[7].Descriptor()
 	// contract.DefaultEnrolled holds the default value on creation for the enrolled field.
 	contract.DefaultEnrolled = contractDescEnrolled.Default.(int)
 	// contractDescEligible is the schema descriptor for eligible field.
-	contractDescEligible := contractFields[7].Descriptor()
+	contractDescEligible := contractFields[8].Descriptor()
 	// contract.DefaultEligible holds the default value on creation for the eligible field.
 	contract.DefaultEligible = contractDescEligible.Default.(int)
 	downloadFields := schema.Download{}.Fields()
@@ -105,6 +109,10 @@ func init() {
 	exportjobDescTrace := exportjobFields[12].Descriptor()
 	// exportjob.DefaultTrace holds the default value on creation for the trace field.
 	exportjob.DefaultTrace = exportjobDescTrace.Default.(string)
+	// exportjobDescExportedBytes is the schema descriptor for exported_bytes field.
+	exportjobDescExportedBytes := exportjobFields[22].Descriptor()
+	// exportjob.DefaultExportedBytes holds the default value on creation for the exported_bytes field.
+	exportjob.DefaultExportedBytes = exportjobDescExportedBytes.Default.(int64)
 	partitionFields := schema.Partition{}.Fields()
 	_ = partitionFields
 	// partitionDescAttempt is the schema descriptor for attempt field.
@@ -125,4 +133,16 @@ func init() {
 	sponsorDescParent := sponsorFields[2].Descriptor()
 	// sponsor.DefaultParent holds the default value on creation for the parent field.
 	sponsor.DefaultParent = sponsorDescParent.Default.(string)
+	// sponsorDescUpdates is the schema descriptor for updates field.
+	sponsorDescUpdates := sponsorFields[3].Descriptor()
+	// sponsor.DefaultUpdates holds the default value on creation for the updates field.
+	sponsor.DefaultUpdates = domain.Updates(sponsorDescUpdates.Default.(string))
+	// sponsorDescInactive is the schema descriptor for inactive field.
+	sponsorDescInactive := sponsorFields[4].Descriptor()
+	// sponsor.DefaultInactive holds the default value on creation for the inactive field.
+	sponsor.DefaultInactive = sponsorDescInactive.Default.(bool)
+	// sponsorDescMergedInto is the schema descriptor for merged_into field.
+	sponsorDescMergedInto := sponsorFields[5].Descriptor()
+	// sponsor.DefaultMergedInto holds the default value on creation for the merged_into field.
+	sponsor.DefaultMergedInto = sponsorDescMergedInto.Default.(string)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/sponsor"
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
@@ -20,6 +21,12 @@ type Sponsor struct {
 	Name string `json:"name,omitempty"`
 	// Parent holds the value of the "parent" field.
 	Parent string `json:"parent,omitempty"`
+	// Updates holds the value of the "updates" field.
+	Updates domain.Updates `json:"updates,omitempty"`
+	// Inactive holds the value of the "inactive" field.
+	Inactive bool `json:"inactive,omitempty"`
+	// MergedInto holds the value of the "merged_into" field.
+	MergedInto string `json:"merged_into,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the SponsorQuery when eager-loading is set.
 	Edges        SponsorEdges `json:"edges"`
@@ -60,7 +67,9 @@ func (*Sponsor) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case sponsor.FieldID, sponsor.FieldName, sponsor.FieldParent:
+		case sponsor.FieldInactive:
+			values[i] = new(sql.NullBool)
+		case sponsor.FieldID, sponsor.FieldName, sponsor.FieldParent, sponsor.FieldUpdates, sponsor.FieldMergedInto:
 			values[i] = new(sql.NullString)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -94,6 +103,24 @@ func (_m *Sponsor) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field parent", values[i])
 			} else if value.Valid {
 				_m.Parent = value.String
+			}
+		case sponsor.FieldUpdates:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field updates", values[i])
+			} else if value.Valid {
+				_m.Updates = domain.Updates(value.String)
+			}
+		case sponsor.FieldInactive:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field inactive", values[i])
+			} else if value.Valid {
+				_m.Inactive = value.Bool
+			}
+		case sponsor.FieldMergedInto:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field merged_into", values[i])
+			} else if value.Valid {
+				_m.MergedInto = value.String
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -146,6 +173,15 @@ func (_m *Sponsor) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("parent=")
 	builder.WriteString(_m.Parent)
+	builder.WriteString(", ")
+	builder.WriteString("updates=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Updates))
+	builder.WriteString(", ")
+	builder.WriteString("inactive=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Inactive))
+	builder.WriteString(", ")
+	builder.WriteString("merged_into=")
+	builder.WriteString(_m.MergedInto)
 	builder.WriteByte(')')
 	return builder.String()
 }

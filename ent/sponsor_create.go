@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/apiclient"
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/sponsor"
@@ -40,6 +41,48 @@ func (_c *SponsorCreate) SetParent(v string) *SponsorCreate {
 func (_c *SponsorCreate) SetNillableParent(v *string) *SponsorCreate {
 	if v != nil {
 		_c.SetParent(*v)
+	}
+	return _c
+}
+
+// SetUpdates sets the "updates" field.
+func (_c *SponsorCreate) SetUpdates(v domain.Updates) *SponsorCreate {
+	_c.mutation.SetUpdates(v)
+	return _c
+}
+
+// SetNillableUpdates sets the "updates" field if the given value is not nil.
+func (_c *SponsorCreate) SetNillableUpdates(v *domain.Updates) *SponsorCreate {
+	if v != nil {
+		_c.SetUpdates(*v)
+	}
+	return _c
+}
+
+// SetInactive sets the "inactive" field.
+func (_c *SponsorCreate) SetInactive(v bool) *SponsorCreate {
+	_c.mutation.SetInactive(v)
+	return _c
+}
+
+// SetNillableInactive sets the "inactive" field if the given value is not nil.
+func (_c *SponsorCreate) SetNillableInactive(v *bool) *SponsorCreate {
+	if v != nil {
+		_c.SetInactive(*v)
+	}
+	return _c
+}
+
+// SetMergedInto sets the "merged_into" field.
+func (_c *SponsorCreate) SetMergedInto(v string) *SponsorCreate {
+	_c.mutation.SetMergedInto(v)
+	return _c
+}
+
+// SetNillableMergedInto sets the "merged_into" field if the given value is not nil.
+func (_c *SponsorCreate) SetNillableMergedInto(v *string) *SponsorCreate {
+	if v != nil {
+		_c.SetMergedInto(*v)
 	}
 	return _c
 }
@@ -119,6 +162,18 @@ func (_c *SponsorCreate) defaults() {
 		v := sponsor.DefaultParent
 		_c.mutation.SetParent(v)
 	}
+	if _, ok := _c.mutation.Updates(); !ok {
+		v := sponsor.DefaultUpdates
+		_c.mutation.SetUpdates(v)
+	}
+	if _, ok := _c.mutation.Inactive(); !ok {
+		v := sponsor.DefaultInactive
+		_c.mutation.SetInactive(v)
+	}
+	if _, ok := _c.mutation.MergedInto(); !ok {
+		v := sponsor.DefaultMergedInto
+		_c.mutation.SetMergedInto(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -128,6 +183,15 @@ func (_c *SponsorCreate) check() error {
 	}
 	if _, ok := _c.mutation.Parent(); !ok {
 		return &ValidationError{Name: "parent", err: errors.New(`ent: missing required field "Sponsor.parent"`)}
+	}
+	if _, ok := _c.mutation.Updates(); !ok {
+		return &ValidationError{Name: "updates", err: errors.New(`ent: missing required field "Sponsor.updates"`)}
+	}
+	if _, ok := _c.mutation.Inactive(); !ok {
+		return &ValidationError{Name: "inactive", err: errors.New(`ent: missing required field "Sponsor.inactive"`)}
+	}
+	if _, ok := _c.mutation.MergedInto(); !ok {
+		return &ValidationError{Name: "merged_into", err: errors.New(`ent: missing required field "Sponsor.merged_into"`)}
 	}
 	return nil
 }
@@ -172,6 +236,18 @@ func (_c *SponsorCreate) createSpec() (*Sponsor, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Parent(); ok {
 		_spec.SetField(sponsor.FieldParent, field.TypeString, value)
 		_node.Parent = value
+	}
+	if value, ok := _c.mutation.Updates(); ok {
+		_spec.SetField(sponsor.FieldUpdates, field.TypeString, value)
+		_node.Updates = value
+	}
+	if value, ok := _c.mutation.Inactive(); ok {
+		_spec.SetField(sponsor.FieldInactive, field.TypeBool, value)
+		_node.Inactive = value
+	}
+	if value, ok := _c.mutation.MergedInto(); ok {
+		_spec.SetField(sponsor.FieldMergedInto, field.TypeString, value)
+		_node.MergedInto = value
 	}
 	if nodes := _c.mutation.ContractsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -281,6 +357,42 @@ func (u *SponsorUpsert) UpdateParent() *SponsorUpsert {
 	return u
 }
 
+// SetUpdates sets the "updates" field.
+func (u *SponsorUpsert) SetUpdates(v domain.Updates) *SponsorUpsert {
+	u.Set(sponsor.FieldUpdates, v)
+	return u
+}
+
+// UpdateUpdates sets the "updates" field to the value that was provided on create.
+func (u *SponsorUpsert) UpdateUpdates() *SponsorUpsert {
+	u.SetExcluded(sponsor.FieldUpdates)
+	return u
+}
+
+// SetInactive sets the "inactive" field.
+func (u *SponsorUpsert) SetInactive(v bool) *SponsorUpsert {
+	u.Set(sponsor.FieldInactive, v)
+	return u
+}
+
+// UpdateInactive sets the "inactive" field to the value that was provided on create.
+func (u *SponsorUpsert) UpdateInactive() *SponsorUpsert {
+	u.SetExcluded(sponsor.FieldInactive)
+	return u
+}
+
+// SetMergedInto sets the "merged_into" field.
+func (u *SponsorUpsert) SetMergedInto(v string) *SponsorUpsert {
+	u.Set(sponsor.FieldMergedInto, v)
+	return u
+}
+
+// UpdateMergedInto sets the "merged_into" field to the value that was provided on create.
+func (u *SponsorUpsert) UpdateMergedInto() *SponsorUpsert {
+	u.SetExcluded(sponsor.FieldMergedInto)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -354,6 +466,48 @@ func (u *SponsorUpsertOne) SetParent(v string) *SponsorUpsertOne {
 func (u *SponsorUpsertOne) UpdateParent() *SponsorUpsertOne {
 	return u.Update(func(s *SponsorUpsert) {
 		s.UpdateParent()
+	})
+}
+
+// SetUpdates sets the "updates" field.
+func (u *SponsorUpsertOne) SetUpdates(v domain.Updates) *SponsorUpsertOne {
+	return u.Update(func(s *SponsorUpsert) {
+		s.SetUpdates(v)
+	})
+}
+
+// UpdateUpdates sets the "updates" field to the value that was provided on create.
+func (u *SponsorUpsertOne) UpdateUpdates() *SponsorUpsertOne {
+	return u.Update(func(s *SponsorUpsert) {
+		s.UpdateUpdates()
+	})
+}
+
+// SetInactive sets the "inactive" field.
+func (u *SponsorUpsertOne) SetInactive(v bool) *SponsorUpsertOne {
+	return u.Update(func(s *SponsorUpsert) {
+		s.SetInactive(v)
+	})
+}
+
+// UpdateInactive sets the "inactive" field to the value that was provided on create.
+func (u *SponsorUpsertOne) UpdateInactive() *SponsorUpsertOne {
+	return u.Update(func(s *SponsorUpsert) {
+		s.UpdateInactive()
+	})
+}
+
+// SetMergedInto sets the "merged_into" field.
+func (u *SponsorUpsertOne) SetMergedInto(v string) *SponsorUpsertOne {
+	return u.Update(func(s *SponsorUpsert) {
+		s.SetMergedInto(v)
+	})
+}
+
+// UpdateMergedInto sets the "merged_into" field to the value that was provided on create.
+func (u *SponsorUpsertOne) UpdateMergedInto() *SponsorUpsertOne {
+	return u.Update(func(s *SponsorUpsert) {
+		s.UpdateMergedInto()
 	})
 }
 
@@ -597,6 +751,48 @@ func (u *SponsorUpsertBulk) SetParent(v string) *SponsorUpsertBulk {
 func (u *SponsorUpsertBulk) UpdateParent() *SponsorUpsertBulk {
 	return u.Update(func(s *SponsorUpsert) {
 		s.UpdateParent()
+	})
+}
+
+// SetUpdates sets the "updates" field.
+func (u *SponsorUpsertBulk) SetUpdates(v domain.Updates) *SponsorUpsertBulk {
+	return u.Update(func(s *SponsorUpsert) {
+		s.SetUpdates(v)
+	})
+}
+
+// UpdateUpdates sets the "updates" field to the value that was provided on create.
+func (u *SponsorUpsertBulk) UpdateUpdates() *SponsorUpsertBulk {
+	return u.Update(func(s *SponsorUpsert) {
+		s.UpdateUpdates()
+	})
+}
+
+// SetInactive sets the "inactive" field.
+func (u *SponsorUpsertBulk) SetInactive(v bool) *SponsorUpsertBulk {
+	return u.Update(func(s *SponsorUpsert) {
+		s.SetInactive(v)
+	})
+}
+
+// UpdateInactive sets the "inactive" field to the value that was provided on create.
+func (u *SponsorUpsertBulk) UpdateInactive() *SponsorUpsertBulk {
+	return u.Update(func(s *SponsorUpsert) {
+		s.UpdateInactive()
+	})
+}
+
+// SetMergedInto sets the "merged_into" field.
+func (u *SponsorUpsertBulk) SetMergedInto(v string) *SponsorUpsertBulk {
+	return u.Update(func(s *SponsorUpsert) {
+		s.SetMergedInto(v)
+	})
+}
+
+// UpdateMergedInto sets the "merged_into" field to the value that was provided on create.
+func (u *SponsorUpsertBulk) UpdateMergedInto() *SponsorUpsertBulk {
+	return u.Update(func(s *SponsorUpsert) {
+		s.UpdateMergedInto()
 	})
 }
 

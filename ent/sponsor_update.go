@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/apiclient"
 	"cms.gov/ab2d/ent/contract"
 	"cms.gov/ab2d/ent/predicate"
@@ -54,6 +55,48 @@ func (_u *SponsorUpdate) SetParent(v string) *SponsorUpdate {
 func (_u *SponsorUpdate) SetNillableParent(v *string) *SponsorUpdate {
 	if v != nil {
 		_u.SetParent(*v)
+	}
+	return _u
+}
+
+// SetUpdates sets the "updates" field.
+func (_u *SponsorUpdate) SetUpdates(v domain.Updates) *SponsorUpdate {
+	_u.mutation.SetUpdates(v)
+	return _u
+}
+
+// SetNillableUpdates sets the "updates" field if the given value is not nil.
+func (_u *SponsorUpdate) SetNillableUpdates(v *domain.Updates) *SponsorUpdate {
+	if v != nil {
+		_u.SetUpdates(*v)
+	}
+	return _u
+}
+
+// SetInactive sets the "inactive" field.
+func (_u *SponsorUpdate) SetInactive(v bool) *SponsorUpdate {
+	_u.mutation.SetInactive(v)
+	return _u
+}
+
+// SetNillableInactive sets the "inactive" field if the given value is not nil.
+func (_u *SponsorUpdate) SetNillableInactive(v *bool) *SponsorUpdate {
+	if v != nil {
+		_u.SetInactive(*v)
+	}
+	return _u
+}
+
+// SetMergedInto sets the "merged_into" field.
+func (_u *SponsorUpdate) SetMergedInto(v string) *SponsorUpdate {
+	_u.mutation.SetMergedInto(v)
+	return _u
+}
+
+// SetNillableMergedInto sets the "merged_into" field if the given value is not nil.
+func (_u *SponsorUpdate) SetNillableMergedInto(v *string) *SponsorUpdate {
+	if v != nil {
+		_u.SetMergedInto(*v)
 	}
 	return _u
 }
@@ -182,6 +225,15 @@ func (_u *SponsorUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.Parent(); ok {
 		_spec.SetField(sponsor.FieldParent, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Updates(); ok {
+		_spec.SetField(sponsor.FieldUpdates, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Inactive(); ok {
+		_spec.SetField(sponsor.FieldInactive, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.MergedInto(); ok {
+		_spec.SetField(sponsor.FieldMergedInto, field.TypeString, value)
 	}
 	if _u.mutation.ContractsCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -319,6 +371,48 @@ func (_u *SponsorUpdateOne) SetParent(v string) *SponsorUpdateOne {
 func (_u *SponsorUpdateOne) SetNillableParent(v *string) *SponsorUpdateOne {
 	if v != nil {
 		_u.SetParent(*v)
+	}
+	return _u
+}
+
+// SetUpdates sets the "updates" field.
+func (_u *SponsorUpdateOne) SetUpdates(v domain.Updates) *SponsorUpdateOne {
+	_u.mutation.SetUpdates(v)
+	return _u
+}
+
+// SetNillableUpdates sets the "updates" field if the given value is not nil.
+func (_u *SponsorUpdateOne) SetNillableUpdates(v *domain.Updates) *SponsorUpdateOne {
+	if v != nil {
+		_u.SetUpdates(*v)
+	}
+	return _u
+}
+
+// SetInactive sets the "inactive" field.
+func (_u *SponsorUpdateOne) SetInactive(v bool) *SponsorUpdateOne {
+	_u.mutation.SetInactive(v)
+	return _u
+}
+
+// SetNillableInactive sets the "inactive" field if the given value is not nil.
+func (_u *SponsorUpdateOne) SetNillableInactive(v *bool) *SponsorUpdateOne {
+	if v != nil {
+		_u.SetInactive(*v)
+	}
+	return _u
+}
+
+// SetMergedInto sets the "merged_into" field.
+func (_u *SponsorUpdateOne) SetMergedInto(v string) *SponsorUpdateOne {
+	_u.mutation.SetMergedInto(v)
+	return _u
+}
+
+// SetNillableMergedInto sets the "merged_into" field if the given value is not nil.
+func (_u *SponsorUpdateOne) SetNillableMergedInto(v *string) *SponsorUpdateOne {
+	if v != nil {
+		_u.SetMergedInto(*v)
 	}
 	return _u
 }
@@ -477,6 +571,15 @@ func (_u *SponsorUpdateOne) sqlSave(ctx context.Context) (_node *Sponsor, err er
 	}
 	if value, ok := _u.mutation.Parent(); ok {
 		_spec.SetField(sponsor.FieldParent, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Updates(); ok {
+		_spec.SetField(sponsor.FieldUpdates, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Inactive(); ok {
+		_spec.SetField(sponsor.FieldInactive, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.MergedInto(); ok {
+		_spec.SetField(sponsor.FieldMergedInto, field.TypeString, value)
 	}
 	if _u.mutation.ContractsCleared() {
 		edge := &sqlgraph.EdgeSpec{

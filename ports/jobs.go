@@ -35,6 +35,9 @@ type JobList interface {
 	// Count returns how many jobs match, whatever the place and the limit.
 	Count(ctx context.Context, q JobQuery) (int, error)
 
+	// Reassign gives all jobs of one sponsor to another, and returns how many.
+	Reassign(ctx context.Context, from, to domain.SponsorID) (int, error)
+
 	// Prune removes jobs that failed, were cancelled or expired and that ended
 	// before the time, with all that belongs to them: partitions, files, accounts
 	// of downloads, polls. It takes the oldest first, at most limit of them, and

@@ -14,6 +14,10 @@ type Sponsors interface {
 	Put(ctx context.Context, s domain.Sponsor) error
 	// Get returns the sponsor, or not_found.
 	Get(ctx context.Context, id domain.SponsorID) (domain.Sponsor, error)
+	// Update loads the sponsor so that no other unit of work can change it before
+	// this one ends, lets change have it, and keeps the result unless change
+	// returns an error, which is passed on. It returns not_found for no sponsor.
+	Update(ctx context.Context, id domain.SponsorID, change func(*domain.Sponsor) error) error
 	// List returns all sponsors by id.
 	List(ctx context.Context) ([]domain.Sponsor, error)
 }
@@ -24,6 +28,8 @@ type Contracts interface {
 	Put(ctx context.Context, c domain.Contract) error
 	// Get returns the contract, or not_found.
 	Get(ctx context.Context, n domain.ContractNumber) (domain.Contract, error)
+	// Update does with a contract what Sponsors.Update does with a sponsor.
+	Update(ctx context.Context, n domain.ContractNumber, change func(*domain.Contract) error) error
 	// List returns all contracts by number.
 	List(ctx context.Context) ([]domain.Contract, error)
 }

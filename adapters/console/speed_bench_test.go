@@ -83,10 +83,10 @@ func crowd(b *testing.B, s *entstore.Store, postgres bool) {
 	created := fmt.Sprintf("(i - %d) * 315", crowdJobs) // one every five minutes, for a year
 	started, completed := created+" + i%40", created+" + 60 + i%1700"
 	for _, statement := range []string{
-		fmt.Sprintf(series, crowdJobs) + "INSERT INTO export_jobs (id, sponsor, client, contracts, skipped, fhir_version, request, state, created_at, started_at, completed_at, expires_at, plans, accounts, failure) SELECT " + id +
+		fmt.Sprintf(series, crowdJobs) + "INSERT INTO export_jobs (id, sponsor, client, contracts, skipped, fhir_version, request, state, created_at, started_at, completed_at, expires_at, exported_bytes, plans, accounts, failure) SELECT " + id +
 			", 'sponsor-' || i%6, 'client-' || i%6, " + fmt.Sprintf(json, `'["' || `+number+` || '"]'`) + ", '[]', 'R4', 'https://example.com/api/v2/fhir/Patient/$export', " +
 			fmt.Sprintf("CASE WHEN i > %d THEN 'in_progress' WHEN i%%25 = 0 THEN 'failed' WHEN i%%31 = 0 THEN 'cancelled' WHEN i > %d THEN 'successful' ELSE 'expired' END, ", crowdJobs-20, crowdJobs-200) +
-			at(created) + ", " + at(started) + ", " + fmt.Sprintf("CASE WHEN i > %d THEN NULL ELSE ", crowdJobs-20) + at(completed) + " END, " + at(completed+" + 86400") + ", '[]', '[]', '{}' FROM s",
+			at(created) + ", " + at(started) + ", " + fmt.Sprintf("CASE WHEN i > %d THEN NULL ELSE ", crowdJobs-20) + at(completed) + " END, " + at(completed+" + 86400") + ", CASE WHEN i%25 = 0 OR i%31 = 0 THEN 0 ELSE 30000000 + i END, '[]', '[]', '{}' FROM s",
 		fmt.Sprintf(series, crowdJobs) + "INSERT INTO job_contracts (job_id, contract) SELECT " + id + ", " + number + " FROM s",
 		fmt.Sprintf(series, crowdJobs) + "INSERT INTO output_files (job_id, name, contract, kind, key, lines, plain_bytes, plain_sha256, stored_bytes, stored_sha256) SELECT " + id + ", " + number + " || '_0001.ndjson', " + number +
 			", 'data', 'k' || i, 4000, 30000000 + i, 'x', 3000000, 'x' FROM s WHERE i%25 <> 0 AND i%31 <> 0",

@@ -17,7 +17,7 @@ type contracts struct{ unit }
 func (s contracts) Put(ctx context.Context, c domain.Contract) error {
 	return s.adding(ctx, fmt.Sprintf("contract %s", c.Number), func() error {
 		return s.Contract.Create().SetID(string(c.Number)).SetName(c.Name).SetSponsorID(string(c.Sponsor)).
-			SetUpdates(c.Updates).SetListed(c.Listed).SetEnds(c.Ends).SetEnrolled(c.Enrolled).SetEligible(c.Eligible).
+			SetType(c.Type).SetUpdates(c.Updates).SetListed(c.Listed).SetEnds(c.Ends).SetEnrolled(c.Enrolled).SetEligible(c.Eligible).
 			OnConflictColumns(contract.FieldID).UpdateNewValues().Exec(ctx)
 	})
 }
@@ -28,6 +28,23 @@ func (s contracts) Get(ctx context.Context, n domain.ContractNumber) (domain.Con
 		return domain.Contract{}, missing(err, "there is no contract %s", n)
 	}
 	return contractFromRow(row), nil
+}
+
+func (s contracts) Update(ctx context.Context, n domain.ContractNumber, change func(*domain.Contract) error) error {
+	query := s.Contract.Query().Where(contract.ID(string(n)))
+	if s.locks() {
+		query.ForUpdate()
+	}
+	row, err := query.Only(ctx)
+	if err != nil {
+		return missing(err, "there is no contract %s", n)
+	}
+	c := contractFromRow(row)
+	if err := change(&c); err != nil {
+		return err
+	}
+	c.Number = n
+	return s.Put(ctx, c)
 }
 
 func (s contracts) List(ctx context.Context) ([]domain.Contract, error) {

@@ -134,6 +134,10 @@ func (s jobs) Find(ctx context.Context, q ports.JobQuery) ([]*domain.ExportJob, 
 	return all(rows, jobFromRow), err
 }
 
+func (s jobs) Reassign(ctx context.Context, from, to domain.SponsorID) (int, error) {
+	return s.ExportJob.Update().Where(exportjob.Sponsor(from)).SetSponsor(to).Save(ctx)
+}
+
 // endedStates are those of jobs that nobody can fetch anything of any more.
 var endedStates = stored(domain.Failed, domain.Cancelled, domain.Lapsed)
 

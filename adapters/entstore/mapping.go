@@ -192,12 +192,12 @@ func downloadToRow(m *ent.DownloadMutation, d domain.Download) {
 }
 
 func sponsorFromRow(r *ent.Sponsor) domain.Sponsor {
-	return domain.Sponsor{ID: domain.SponsorID(r.ID), Name: r.Name, Parent: r.Parent}
+	return domain.Sponsor{ID: domain.SponsorID(r.ID), Name: r.Name, Parent: r.Parent, Updates: r.Updates, Inactive: r.Inactive, Merged: domain.SponsorID(r.MergedInto)}
 }
 
 func contractFromRow(r *ent.Contract) domain.Contract {
 	return domain.Contract{Number: domain.ContractNumber(r.ID), Name: r.Name, Sponsor: domain.SponsorID(r.SponsorID),
-		Updates: r.Updates, Listed: r.Listed, Ends: r.Ends, Enrolled: r.Enrolled, Eligible: r.Eligible}
+		Type: r.Type, Updates: r.Updates, Listed: r.Listed, Ends: r.Ends, Enrolled: r.Enrolled, Eligible: r.Eligible}
 }
 
 func clientFromRow(r *ent.APIClient) domain.Client {

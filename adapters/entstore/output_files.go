@@ -7,6 +7,7 @@ import (
 
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent"
+	"cms.gov/ab2d/ent/exportjob"
 	"cms.gov/ab2d/ent/outputfile"
 )
 
@@ -21,6 +22,15 @@ func (s outputFiles) Add(ctx context.Context, files []domain.OutputFile) error {
 		for some := range slices.Chunk(files, chunk) {
 			err := s.OutputFile.MapCreateBulk(some, func(c *ent.OutputFileCreate, i int) { outputFileToRow(c, some[i]) }).Exec(ctx)
 			if err != nil {
+				return err
+			}
+		}
+		sums := map[domain.JobID]int64{} // for figures over many jobs
+		for _, f := range files {
+			sums[f.Job] += f.Plain.Bytes
+		}
+		for job, n := range sums {
+			if err := s.ExportJob.Update().Where(exportjob.ID(job)).AddExportedBytes(n).Exec(ctx); err != nil {
 				return err
 			}
 		}

@@ -140,13 +140,12 @@ func (s partitions) Backlog(ctx context.Context) (domain.Backlog, error) {
 	} else if !ent.IsNotFound(err) {
 		return b, err
 	}
-	unplanned, err := s.ExportJob.Query().Where(exportjob.StateIn(stored(domain.Submitted)...)).Order(ent.Asc(exportjob.FieldCreatedAt)).First(ctx)
-	if err == nil {
-		b.Oldest = max(b.Oldest, time.UnixMilli(now).Sub(unplanned.CreatedAt))
-	} else if !ent.IsNotFound(err) {
-		return b, err
+	// All of them, which are few: asked for the first alone, Postgres looks for it through all jobs there are, the oldest first.
+	unplanned, err := s.ExportJob.Query().Where(exportjob.StateIn(stored(domain.Submitted)...)).Select(exportjob.FieldCreatedAt).All(ctx)
+	for _, j := range unplanned {
+		b.Oldest = max(b.Oldest, time.UnixMilli(now).Sub(j.CreatedAt))
 	}
-	return b, nil
+	return b, err
 }
 
 // firstWaiting holds for a partition that none of its job waits before.

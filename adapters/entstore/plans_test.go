@@ -102,6 +102,60 @@ func TestLargeEnrollmentIsReadByItsIndexes(t *testing.T) {
 	}
 }
 
+// With a long trail and many jobs there, what was refused is found by indexes of
+// its own, and how long jobs wait without a look at those that do not.
+func TestWhatStaffLookForIsReadByItsIndexes(t *testing.T) {
+	o := owned(t, "shared_preload_libraries=auto_explain", "auto_explain.log_min_duration=0", "auto_explain.log_parameter_max_length=0")
+	s := open(t, o.URL(), nil)
+	for _, statement := range []string{
+		`INSERT INTO audit_records (at, actor_kind, actor_id, actor_from, action, target, outcome) SELECT now(), 'client', 'c', '', 'export.status', 'j' || i, CASE WHEN i%20000 = 0 THEN 'forbidden' ELSE 'done' END FROM generate_series(1, 100000) i`,
+		`INSERT INTO export_jobs (id, sponsor, client, contracts, skipped, fhir_version, request, state, created_at, plans, accounts, failure) SELECT 'j' || i, 's', 'c', '[]', '[]', 'R4', '', 'expired', now(), '[]', '[]', '{}' FROM generate_series(1, 50000) i`,
+		"ANALYZE",
+	} {
+		if _, err := s.DB().Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	search := func(outcome string, want int) func() {
+		return func() {
+			for range 8 { // from the sixth on Postgres may plan without the values
+				if found, err := s.Search(t.Context(), ports.AuditQuery{Outcome: outcome}); err != nil || len(found) != want {
+					t.Errorf("%d records are %s, want %d; %v", len(found), outcome, want, err)
+				}
+			}
+		}
+	}
+	for what, part := range map[string]struct {
+		do    func()
+		table string
+		want  string
+	}{
+		"what was refused":  {search("refused", 5), "audit_records", "auditrecord_refused"},
+		"one code":          {search("forbidden", 5), "audit_records", "auditrecord_"},
+		"a code of nothing": {search("odd", 0), "audit_records", "auditrecord_"},
+		"how long jobs wait": {func() {
+			if err := s.View(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+				_, err := tx.Partitions.Backlog(ctx)
+				return err
+			}); err != nil {
+				t.Error(err)
+			}
+		}, "export_jobs", ""},
+	} {
+		before := len(said(t, o))
+		part.do()
+		plans := plansOf(said(t, o)[before:], part.table)
+		if len(plans) == 0 {
+			t.Errorf("%s reads nothing", what)
+		}
+		for _, plan := range plans {
+			if strings.Contains(plan, "Seq Scan on "+part.table) || strings.Contains(plan, "exportjob_created_at") || !strings.Contains(plan, part.want) {
+				t.Errorf("%s does not go by %s:\n%s", what, part.want, plan)
+			}
+		}
+	}
+}
+
 // plansOf returns the plans in a log that read or change any of the tables.
 func plansOf(log string, tables ...string) (plans []string) {
 	for _, plan := range strings.Split(log, "LOG:  duration: ")[1:] {

@@ -97,6 +97,20 @@ func behind(j domain.ExportJobState, q ports.JobQuery) bool {
 	return order > 0 && !q.Newest || order < 0 && q.Newest
 }
 
+func (s jobs) Reassign(ctx context.Context, from, to domain.SponsorID) (n int, err error) {
+	if err := s.changing(ctx); err != nil {
+		return 0, err
+	}
+	for id, j := range s.jobs {
+		if j.Sponsor == from {
+			j.Sponsor = to
+			s.jobs[id] = j
+			n++
+		}
+	}
+	return n, nil
+}
+
 func (s jobs) Prune(ctx context.Context, endedBefore time.Time, limit int) ([]domain.JobID, error) {
 	if err := s.changing(ctx); err != nil {
 		return nil, err

@@ -47,6 +47,18 @@ func (s sponsors) Get(ctx context.Context, id domain.SponsorID) (domain.Sponsor,
 	return get(s.sponsors, id, "sponsor")
 }
 
+func (s sponsors) Update(ctx context.Context, id domain.SponsorID, change func(*domain.Sponsor) error) error {
+	p, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := change(&p); err != nil {
+		return err
+	}
+	p.ID = id
+	return s.Put(ctx, p)
+}
+
 func (s sponsors) List(ctx context.Context) ([]domain.Sponsor, error) {
 	return byKey(s.sponsors), s.reading(ctx)
 }
@@ -71,6 +83,18 @@ func (s contracts) Get(ctx context.Context, n domain.ContractNumber) (domain.Con
 		return domain.Contract{}, err
 	}
 	return get(s.contracts, n, "contract")
+}
+
+func (s contracts) Update(ctx context.Context, n domain.ContractNumber, change func(*domain.Contract) error) error {
+	c, err := s.Get(ctx, n)
+	if err != nil {
+		return err
+	}
+	if err := change(&c); err != nil {
+		return err
+	}
+	c.Number = n
+	return s.Put(ctx, c)
 }
 
 func (s contracts) List(ctx context.Context) ([]domain.Contract, error) {

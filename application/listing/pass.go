@@ -72,7 +72,7 @@ func (p *pass) wants(ctx context.Context, listed []domain.ListedContract) (wants
 	}
 	for n, c := range p.known {
 		l, there := said[n]
-		if c.Updates == domain.Manual || !there && !c.Listed {
+		if !c.Updates.Follow() || !there && !c.Listed {
 			continue // HPMS has no say in it
 		}
 		events, err := p.tx.Attestations.Of(ctx, n)
@@ -188,7 +188,7 @@ func (p *pass) record(ctx context.Context, e domain.AttestationEvent) error {
 // facts takes over what HPMS says of a contract besides its attestation.
 func (p *pass) facts(ctx context.Context, l domain.ListedContract) error {
 	c, there := p.known[l.Number]
-	if there && c.Updates == domain.Manual {
+	if there && !c.Updates.Follow() {
 		return nil
 	}
 	before := c

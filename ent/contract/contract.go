@@ -17,6 +17,8 @@ const (
 	FieldName = "name"
 	// FieldSponsorID holds the string denoting the sponsor_id field in the database.
 	FieldSponsorID = "sponsor_id"
+	// FieldType holds the string denoting the type field in the database.
+	FieldType = "type"
 	// FieldUpdates holds the string denoting the updates field in the database.
 	FieldUpdates = "updates"
 	// FieldListed holds the string denoting the listed field in the database.
@@ -47,6 +49,7 @@ var Columns = []string{
 	FieldID,
 	FieldName,
 	FieldSponsorID,
+	FieldType,
 	FieldUpdates,
 	FieldListed,
 	FieldEnds,
@@ -65,6 +68,8 @@ func ValidColumn(column string) bool {
 }
 
 var (
+	// DefaultType holds the default value on creation for the "type" field.
+	DefaultType domain.ContractType
 	// DefaultUpdates holds the default value on creation for the "updates" field.
 	DefaultUpdates domain.Updates
 	// DefaultListed holds the default value on creation for the "listed" field.
@@ -93,6 +98,11 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 // BySponsorID orders the results by the sponsor_id field.
 func BySponsorID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSponsorID, opts...).ToFunc()
+}
+
+// ByType orders the results by the type field.
+func ByType(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldType, opts...).ToFunc()
 }
 
 // ByUpdates orders the results by the updates field.

@@ -74,6 +74,12 @@ func SponsorID(v string) predicate.Contract {
 	return predicate.Contract(sql.FieldEQ(FieldSponsorID, v))
 }
 
+// Type applies equality check predicate on the "type" field. It's identical to TypeEQ.
+func Type(v domain.ContractType) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldEQ(FieldType, vc))
+}
+
 // Updates applies equality check predicate on the "updates" field. It's identical to UpdatesEQ.
 func Updates(v domain.Updates) predicate.Contract {
 	vc := string(v)
@@ -229,6 +235,90 @@ func SponsorIDEqualFold(v string) predicate.Contract {
 // SponsorIDContainsFold applies the ContainsFold predicate on the "sponsor_id" field.
 func SponsorIDContainsFold(v string) predicate.Contract {
 	return predicate.Contract(sql.FieldContainsFold(FieldSponsorID, v))
+}
+
+// TypeEQ applies the EQ predicate on the "type" field.
+func TypeEQ(v domain.ContractType) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldEQ(FieldType, vc))
+}
+
+// TypeNEQ applies the NEQ predicate on the "type" field.
+func TypeNEQ(v domain.ContractType) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldNEQ(FieldType, vc))
+}
+
+// TypeIn applies the In predicate on the "type" field.
+func TypeIn(vs ...domain.ContractType) predicate.Contract {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = string(vs[i])
+	}
+	return predicate.Contract(sql.FieldIn(FieldType, v...))
+}
+
+// TypeNotIn applies the NotIn predicate on the "type" field.
+func TypeNotIn(vs ...domain.ContractType) predicate.Contract {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = string(vs[i])
+	}
+	return predicate.Contract(sql.FieldNotIn(FieldType, v...))
+}
+
+// TypeGT applies the GT predicate on the "type" field.
+func TypeGT(v domain.ContractType) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldGT(FieldType, vc))
+}
+
+// TypeGTE applies the GTE predicate on the "type" field.
+func TypeGTE(v domain.ContractType) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldGTE(FieldType, vc))
+}
+
+// TypeLT applies the LT predicate on the "type" field.
+func TypeLT(v domain.ContractType) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldLT(FieldType, vc))
+}
+
+// TypeLTE applies the LTE predicate on the "type" field.
+func TypeLTE(v domain.ContractType) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldLTE(FieldType, vc))
+}
+
+// TypeContains applies the Contains predicate on the "type" field.
+func TypeContains(v domain.ContractType) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldContains(FieldType, vc))
+}
+
+// TypeHasPrefix applies the HasPrefix predicate on the "type" field.
+func TypeHasPrefix(v domain.ContractType) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldHasPrefix(FieldType, vc))
+}
+
+// TypeHasSuffix applies the HasSuffix predicate on the "type" field.
+func TypeHasSuffix(v domain.ContractType) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldHasSuffix(FieldType, vc))
+}
+
+// TypeEqualFold applies the EqualFold predicate on the "type" field.
+func TypeEqualFold(v domain.ContractType) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldEqualFold(FieldType, vc))
+}
+
+// TypeContainsFold applies the ContainsFold predicate on the "type" field.
+func TypeContainsFold(v domain.ContractType) predicate.Contract {
+	vc := string(v)
+	return predicate.Contract(sql.FieldContainsFold(FieldType, vc))
 }
 
 // UpdatesEQ applies the EQ predicate on the "updates" field.

@@ -57,6 +57,8 @@ const (
 	FieldFailure = "failure"
 	// FieldPartials holds the string denoting the partials field in the database.
 	FieldPartials = "partials"
+	// FieldExportedBytes holds the string denoting the exported_bytes field in the database.
+	FieldExportedBytes = "exported_bytes"
 	// EdgeHeldContracts holds the string denoting the held_contracts edge name in mutations.
 	EdgeHeldContracts = "held_contracts"
 	// EdgePartitions holds the string denoting the partitions edge name in mutations.
@@ -112,6 +114,7 @@ var Columns = []string{
 	FieldAccounts,
 	FieldFailure,
 	FieldPartials,
+	FieldExportedBytes,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -129,6 +132,8 @@ var (
 	DefaultWeight int
 	// DefaultTrace holds the default value on creation for the "trace" field.
 	DefaultTrace string
+	// DefaultExportedBytes holds the default value on creation for the "exported_bytes" field.
+	DefaultExportedBytes int64
 )
 
 // FhirVersionValidator is a validator for the "fhir_version" field enum values. It is called by the builders before save.
@@ -217,6 +222,11 @@ func ByExpiresAt(opts ...sql.OrderTermOption) OrderOption {
 // ByTransactionTime orders the results by the transaction_time field.
 func ByTransactionTime(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldTransactionTime, opts...).ToFunc()
+}
+
+// ByExportedBytes orders the results by the exported_bytes field.
+func ByExportedBytes(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExportedBytes, opts...).ToFunc()
 }
 
 // ByHeldContractsCount orders the results by held_contracts count.

@@ -124,6 +124,11 @@ func TransactionTime(v time.Time) predicate.ExportJob {
 	return predicate.ExportJob(sql.FieldEQ(FieldTransactionTime, v))
 }
 
+// ExportedBytes applies equality check predicate on the "exported_bytes" field. It's identical to ExportedBytesEQ.
+func ExportedBytes(v int64) predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldEQ(FieldExportedBytes, v))
+}
+
 // SponsorEQ applies the EQ predicate on the "sponsor" field.
 func SponsorEQ(v domain.SponsorID) predicate.ExportJob {
 	vc := string(v)
@@ -934,6 +939,46 @@ func PartialsIsNil() predicate.ExportJob {
 // PartialsNotNil applies the NotNil predicate on the "partials" field.
 func PartialsNotNil() predicate.ExportJob {
 	return predicate.ExportJob(sql.FieldNotNull(FieldPartials))
+}
+
+// ExportedBytesEQ applies the EQ predicate on the "exported_bytes" field.
+func ExportedBytesEQ(v int64) predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldEQ(FieldExportedBytes, v))
+}
+
+// ExportedBytesNEQ applies the NEQ predicate on the "exported_bytes" field.
+func ExportedBytesNEQ(v int64) predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldNEQ(FieldExportedBytes, v))
+}
+
+// ExportedBytesIn applies the In predicate on the "exported_bytes" field.
+func ExportedBytesIn(vs ...int64) predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldIn(FieldExportedBytes, vs...))
+}
+
+// ExportedBytesNotIn applies the NotIn predicate on the "exported_bytes" field.
+func ExportedBytesNotIn(vs ...int64) predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldNotIn(FieldExportedBytes, vs...))
+}
+
+// ExportedBytesGT applies the GT predicate on the "exported_bytes" field.
+func ExportedBytesGT(v int64) predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldGT(FieldExportedBytes, v))
+}
+
+// ExportedBytesGTE applies the GTE predicate on the "exported_bytes" field.
+func ExportedBytesGTE(v int64) predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldGTE(FieldExportedBytes, v))
+}
+
+// ExportedBytesLT applies the LT predicate on the "exported_bytes" field.
+func ExportedBytesLT(v int64) predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldLT(FieldExportedBytes, v))
+}
+
+// ExportedBytesLTE applies the LTE predicate on the "exported_bytes" field.
+func ExportedBytesLTE(v int64) predicate.ExportJob {
+	return predicate.ExportJob(sql.FieldLTE(FieldExportedBytes, v))
 }
 
 // HasHeldContracts applies the HasEdge predicate on the "held_contracts" edge.

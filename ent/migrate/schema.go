@@ -128,6 +128,22 @@ var (
 		PrimaryKey: []*schema.Column{AuditRecordsColumns[0]},
 		Indexes: []*schema.Index{
 			{
+				Name:    "auditrecord_outcome_id",
+				Unique:  false,
+				Columns: []*schema.Column{AuditRecordsColumns[7], AuditRecordsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "outcome <> 'done'",
+				},
+			},
+			{
+				Name:    "auditrecord_refused",
+				Unique:  false,
+				Columns: []*schema.Column{AuditRecordsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "outcome <> 'done' AND outcome <> 'repeated'",
+				},
+			},
+			{
 				Name:    "auditrecord_at",
 				Unique:  false,
 				Columns: []*schema.Column{AuditRecordsColumns[1]},
@@ -195,6 +211,7 @@ var (
 	ContractsColumns = []*schema.Column{
 		{Name: "number", Type: field.TypeString},
 		{Name: "name", Type: field.TypeString},
+		{Name: "type", Type: field.TypeString, Default: ""},
 		{Name: "updates", Type: field.TypeString, Default: ""},
 		{Name: "listed", Type: field.TypeBool, Default: false},
 		{Name: "ends", Type: field.TypeInt32, Default: 0},
@@ -210,7 +227,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "contracts_sponsors_contracts",
-				Columns:    []*schema.Column{ContractsColumns[7]},
+				Columns:    []*schema.Column{ContractsColumns[8]},
 				RefColumns: []*schema.Column{SponsorsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -341,6 +358,7 @@ var (
 		{Name: "accounts", Type: field.TypeJSON},
 		{Name: "failure", Type: field.TypeJSON},
 		{Name: "partials", Type: field.TypeJSON, Nullable: true},
+		{Name: "exported_bytes", Type: field.TypeInt64, Default: 0},
 	}
 	// ExportJobsTable holds the schema information for the "export_jobs" table.
 	ExportJobsTable = &schema.Table{
@@ -775,6 +793,9 @@ var (
 		{Name: "id", Type: field.TypeString},
 		{Name: "name", Type: field.TypeString},
 		{Name: "parent", Type: field.TypeString, Default: ""},
+		{Name: "updates", Type: field.TypeString, Default: ""},
+		{Name: "inactive", Type: field.TypeBool, Default: false},
+		{Name: "merged_into", Type: field.TypeString, Default: ""},
 	}
 	// SponsorsTable holds the schema information for the "sponsors" table.
 	SponsorsTable = &schema.Table{

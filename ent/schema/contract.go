@@ -18,6 +18,7 @@ func (Contract) Fields() []ent.Field {
 		field.String("id").StorageKey("number"),
 		field.String("name"),
 		field.String("sponsor_id"),
+		field.String("type").GoType(domain.ContractType("")).Default(""),
 		field.String("updates").GoType(domain.Updates("")).Default(""),
 		field.Bool("listed").Default(false),
 		field.Int32("ends").GoType(domain.Date(0)).Default(0).Comment("yyyymmdd, a civil date; 0 for none"),

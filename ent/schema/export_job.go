@@ -37,6 +37,7 @@ func (ExportJob) Fields() []ent.Field {
 		field.JSON("accounts", []domain.Account{}),
 		field.JSON("failure", domain.Failure{}),
 		field.JSON("partials", domain.Partials{}).Optional(),
+		field.Int64("exported_bytes").Default(0).Comment("of its files, inflated; summed up as they are added, so that figures over many jobs need not look at them"),
 	}
 }
 

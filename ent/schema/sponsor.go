@@ -4,6 +4,8 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
+
+	"cms.gov/ab2d/domain"
 )
 
 // Sponsor is a Part D plan sponsor.
@@ -15,6 +17,9 @@ func (Sponsor) Fields() []ent.Field {
 		field.String("id"),
 		field.String("name"),
 		field.String("parent").Default(""),
+		field.String("updates").GoType(domain.Updates("")).Default(""),
+		field.Bool("inactive").Default(false),
+		field.String("merged_into").Default(""),
 	}
 }
 

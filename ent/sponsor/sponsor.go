@@ -3,6 +3,7 @@
 package sponsor
 
 import (
+	"cms.gov/ab2d/domain"
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 )
@@ -16,6 +17,12 @@ const (
 	FieldName = "name"
 	// FieldParent holds the string denoting the parent field in the database.
 	FieldParent = "parent"
+	// FieldUpdates holds the string denoting the updates field in the database.
+	FieldUpdates = "updates"
+	// FieldInactive holds the string denoting the inactive field in the database.
+	FieldInactive = "inactive"
+	// FieldMergedInto holds the string denoting the merged_into field in the database.
+	FieldMergedInto = "merged_into"
 	// EdgeContracts holds the string denoting the contracts edge name in mutations.
 	EdgeContracts = "contracts"
 	// EdgeClients holds the string denoting the clients edge name in mutations.
@@ -45,6 +52,9 @@ var Columns = []string{
 	FieldID,
 	FieldName,
 	FieldParent,
+	FieldUpdates,
+	FieldInactive,
+	FieldMergedInto,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -60,6 +70,12 @@ func ValidColumn(column string) bool {
 var (
 	// DefaultParent holds the default value on creation for the "parent" field.
 	DefaultParent string
+	// DefaultUpdates holds the default value on creation for the "updates" field.
+	DefaultUpdates domain.Updates
+	// DefaultInactive holds the default value on creation for the "inactive" field.
+	DefaultInactive bool
+	// DefaultMergedInto holds the default value on creation for the "merged_into" field.
+	DefaultMergedInto string
 )
 
 // OrderOption defines the ordering options for the Sponsor queries.
@@ -78,6 +94,21 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 // ByParent orders the results by the parent field.
 func ByParent(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldParent, opts...).ToFunc()
+}
+
+// ByUpdates orders the results by the updates field.
+func ByUpdates(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldUpdates, opts...).ToFunc()
+}
+
+// ByInactive orders the results by the inactive field.
+func ByInactive(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldInactive, opts...).ToFunc()
+}
+
+// ByMergedInto orders the results by the merged_into field.
+func ByMergedInto(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMergedInto, opts...).ToFunc()
 }
 
 // ByContractsCount orders the results by contracts count.

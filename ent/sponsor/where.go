@@ -3,6 +3,7 @@
 package sponsor
 
 import (
+	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ent/predicate"
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
@@ -71,6 +72,22 @@ func Name(v string) predicate.Sponsor {
 // Parent applies equality check predicate on the "parent" field. It's identical to ParentEQ.
 func Parent(v string) predicate.Sponsor {
 	return predicate.Sponsor(sql.FieldEQ(FieldParent, v))
+}
+
+// Updates applies equality check predicate on the "updates" field. It's identical to UpdatesEQ.
+func Updates(v domain.Updates) predicate.Sponsor {
+	vc := string(v)
+	return predicate.Sponsor(sql.FieldEQ(FieldUpdates, vc))
+}
+
+// Inactive applies equality check predicate on the "inactive" field. It's identical to InactiveEQ.
+func Inactive(v bool) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldEQ(FieldInactive, v))
+}
+
+// MergedInto applies equality check predicate on the "merged_into" field. It's identical to MergedIntoEQ.
+func MergedInto(v string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldEQ(FieldMergedInto, v))
 }
 
 // NameEQ applies the EQ predicate on the "name" field.
@@ -201,6 +218,165 @@ func ParentEqualFold(v string) predicate.Sponsor {
 // ParentContainsFold applies the ContainsFold predicate on the "parent" field.
 func ParentContainsFold(v string) predicate.Sponsor {
 	return predicate.Sponsor(sql.FieldContainsFold(FieldParent, v))
+}
+
+// UpdatesEQ applies the EQ predicate on the "updates" field.
+func UpdatesEQ(v domain.Updates) predicate.Sponsor {
+	vc := string(v)
+	return predicate.Sponsor(sql.FieldEQ(FieldUpdates, vc))
+}
+
+// UpdatesNEQ applies the NEQ predicate on the "updates" field.
+func UpdatesNEQ(v domain.Updates) predicate.Sponsor {
+	vc := string(v)
+	return predicate.Sponsor(sql.FieldNEQ(FieldUpdates, vc))
+}
+
+// UpdatesIn applies the In predicate on the "updates" field.
+func UpdatesIn(vs ...domain.Updates) predicate.Sponsor {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = string(vs[i])
+	}
+	return predicate.Sponsor(sql.FieldIn(FieldUpdates, v...))
+}
+
+// UpdatesNotIn applies the NotIn predicate on the "updates" field.
+func UpdatesNotIn(vs ...domain.Updates) predicate.Sponsor {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = string(vs[i])
+	}
+	return predicate.Sponsor(sql.FieldNotIn(FieldUpdates, v...))
+}
+
+// UpdatesGT applies the GT predicate on the "updates" field.
+func UpdatesGT(v domain.Updates) predicate.Sponsor {
+	vc := string(v)
+	return predicate.Sponsor(sql.FieldGT(FieldUpdates, vc))
+}
+
+// UpdatesGTE applies the GTE predicate on the "updates" field.
+func UpdatesGTE(v domain.Updates) predicate.Sponsor {
+	vc := string(v)
+	return predicate.Sponsor(sql.FieldGTE(FieldUpdates, vc))
+}
+
+// UpdatesLT applies the LT predicate on the "updates" field.
+func UpdatesLT(v domain.Updates) predicate.Sponsor {
+	vc := string(v)
+	return predicate.Sponsor(sql.FieldLT(FieldUpdates, vc))
+}
+
+// UpdatesLTE applies the LTE predicate on the "updates" field.
+func UpdatesLTE(v domain.Updates) predicate.Sponsor {
+	vc := string(v)
+	return predicate.Sponsor(sql.FieldLTE(FieldUpdates, vc))
+}
+
+// UpdatesContains applies the Contains predicate on the "updates" field.
+func UpdatesContains(v domain.Updates) predicate.Sponsor {
+	vc := string(v)
+	return predicate.Sponsor(sql.FieldContains(FieldUpdates, vc))
+}
+
+// UpdatesHasPrefix applies the HasPrefix predicate on the "updates" field.
+func UpdatesHasPrefix(v domain.Updates) predicate.Sponsor {
+	vc := string(v)
+	return predicate.Sponsor(sql.FieldHasPrefix(FieldUpdates, vc))
+}
+
+// UpdatesHasSuffix applies the HasSuffix predicate on the "updates" field.
+func UpdatesHasSuffix(v domain.Updates) predicate.Sponsor {
+	vc := string(v)
+	return predicate.Sponsor(sql.FieldHasSuffix(FieldUpdates, vc))
+}
+
+// UpdatesEqualFold applies the EqualFold predicate on the "updates" field.
+func UpdatesEqualFold(v domain.Updates) predicate.Sponsor {
+	vc := string(v)
+	return predicate.Sponsor(sql.FieldEqualFold(FieldUpdates, vc))
+}
+
+// UpdatesContainsFold applies the ContainsFold predicate on the "updates" field.
+func UpdatesContainsFold(v domain.Updates) predicate.Sponsor {
+	vc := string(v)
+	return predicate.Sponsor(sql.FieldContainsFold(FieldUpdates, vc))
+}
+
+// InactiveEQ applies the EQ predicate on the "inactive" field.
+func InactiveEQ(v bool) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldEQ(FieldInactive, v))
+}
+
+// InactiveNEQ applies the NEQ predicate on the "inactive" field.
+func InactiveNEQ(v bool) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldNEQ(FieldInactive, v))
+}
+
+// MergedIntoEQ applies the EQ predicate on the "merged_into" field.
+func MergedIntoEQ(v string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldEQ(FieldMergedInto, v))
+}
+
+// MergedIntoNEQ applies the NEQ predicate on the "merged_into" field.
+func MergedIntoNEQ(v string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldNEQ(FieldMergedInto, v))
+}
+
+// MergedIntoIn applies the In predicate on the "merged_into" field.
+func MergedIntoIn(vs ...string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldIn(FieldMergedInto, vs...))
+}
+
+// MergedIntoNotIn applies the NotIn predicate on the "merged_into" field.
+func MergedIntoNotIn(vs ...string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldNotIn(FieldMergedInto, vs...))
+}
+
+// MergedIntoGT applies the GT predicate on the "merged_into" field.
+func MergedIntoGT(v string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldGT(FieldMergedInto, v))
+}
+
+// MergedIntoGTE applies the GTE predicate on the "merged_into" field.
+func MergedIntoGTE(v string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldGTE(FieldMergedInto, v))
+}
+
+// MergedIntoLT applies the LT predicate on the "merged_into" field.
+func MergedIntoLT(v string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldLT(FieldMergedInto, v))
+}
+
+// MergedIntoLTE applies the LTE predicate on the "merged_into" field.
+func MergedIntoLTE(v string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldLTE(FieldMergedInto, v))
+}
+
+// MergedIntoContains applies the Contains predicate on the "merged_into" field.
+func MergedIntoContains(v string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldContains(FieldMergedInto, v))
+}
+
+// MergedIntoHasPrefix applies the HasPrefix predicate on the "merged_into" field.
+func MergedIntoHasPrefix(v string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldHasPrefix(FieldMergedInto, v))
+}
+
+// MergedIntoHasSuffix applies the HasSuffix predicate on the "merged_into" field.
+func MergedIntoHasSuffix(v string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldHasSuffix(FieldMergedInto, v))
+}
+
+// MergedIntoEqualFold applies the EqualFold predicate on the "merged_into" field.
+func MergedIntoEqualFold(v string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldEqualFold(FieldMergedInto, v))
+}
+
+// MergedIntoContainsFold applies the ContainsFold predicate on the "merged_into" field.
+func MergedIntoContainsFold(v string) predicate.Sponsor {
+	return predicate.Sponsor(sql.FieldContainsFold(FieldMergedInto, v))
 }
 
 // HasContracts applies the HasEdge predicate on the "contracts" edge.

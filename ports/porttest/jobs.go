@@ -27,12 +27,47 @@ func Jobs(t *testing.T, create func(t *testing.T) Store) {
 		"kick-offs of other contracts need not wait":    jobsActiveOthers,
 		"Find narrows, orders and bounds":               jobsFind,
 		"Find goes on behind a place":                   jobsFindBehind,
+		"Reassign gives a sponsor's jobs away":          jobsReassign,
 		"Find without a bound gives a hundred":          jobsFindDefault,
 		"a race to add one job has exactly one winner":  jobsRacingAdd,
 		"Prune takes ended jobs and all that is theirs": jobsPrune,
 		"Prune takes the oldest first, and no more":     jobsPruneLimit,
 		"a pruning that is undone removed nothing":      jobsPruneUndone,
 		"racing prunings share the jobs":                jobsPruneRacing,
+	})
+}
+
+func jobsReassign(s storeTest) {
+	s.parties()
+	s.do(func(ctx context.Context, tx ports.Tx) error {
+		for n := 1; n <= 3; n++ {
+			j := newJob(n, "S0001").State()
+			if n == 3 {
+				j.Sponsor = "third"
+			}
+			if err := tx.Jobs.Add(ctx, domain.NewExportJob(j)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.do(func(ctx context.Context, tx ports.Tx) error {
+		if n, err := tx.JobList.Reassign(ctx, "sponsor", "other"); n != 2 || err != nil {
+			s.Errorf("%d jobs were given away, %v", n, err)
+		}
+		n, err := tx.JobList.Reassign(ctx, "nobody", "other")
+		if n != 0 {
+			s.Errorf("%d jobs of nobody were given away", n)
+		}
+		return err
+	})
+	s.view(func(ctx context.Context, tx ports.Tx) error {
+		for sponsor, want := range map[domain.SponsorID]int{"sponsor": 0, "other": 2, "third": 1} {
+			if n, err := tx.JobList.Count(ctx, ports.JobQuery{Sponsor: sponsor}); n != want || err != nil {
+				s.Errorf("%s has %d jobs, %v", sponsor, n, err)
+			}
+		}
+		return nil
 	})
 }
 

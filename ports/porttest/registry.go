@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 
 	"cms.gov/ab2d/domain"
@@ -21,6 +22,7 @@ func Registry(t *testing.T, create func(t *testing.T) Store) {
 		"what is not there is not_found":           registryNotFound,
 		"what belongs to nothing there is refused": registryBelongs,
 		"a client is changed by one at a time":     registryUpdate,
+		"so is a sponsor, and so is a contract":    registryEdit,
 		"when a client was let in and when not":    registryActivity,
 	})
 }
@@ -63,6 +65,51 @@ func registryUpdate(s storeTest) {
 	})
 }
 
+func registryEdit(s storeTest) {
+	s.parties()
+	const many = 6
+	for _, err := range atOnce(many, func(i int) error {
+		return s.try(func(ctx context.Context, tx ports.Tx) error {
+			if err := tx.Sponsors.Update(ctx, "sponsor", func(p *domain.Sponsor) error {
+				p.Parent += "x"
+				return nil
+			}); err != nil {
+				return err
+			}
+			return tx.Contracts.Update(ctx, "S0001", func(c *domain.Contract) error {
+				c.Enrolled++
+				return nil
+			})
+		})
+	}) {
+		if err != nil {
+			s.Error(err)
+		}
+	}
+	s.do(func(ctx context.Context, tx ports.Tx) error {
+		s.refused(tx.Sponsors.Update(ctx, "none", func(*domain.Sponsor) error { return nil }), domain.NotFound)
+		s.refused(tx.Contracts.Update(ctx, "S9999", func(*domain.Contract) error { return nil }), domain.NotFound)
+		if err := tx.Sponsors.Update(ctx, "sponsor", func(p *domain.Sponsor) error { p.Name = "Other"; return errUndo }); !errors.Is(err, errUndo) {
+			s.Errorf("the error is %v, want that of change", err)
+		}
+		if err := tx.Contracts.Update(ctx, "S0001", func(c *domain.Contract) error { c.Name = "Other"; return errUndo }); !errors.Is(err, errUndo) {
+			s.Errorf("the error is %v, want that of change", err)
+		}
+		return nil
+	})
+	s.view(func(ctx context.Context, tx ports.Tx) error {
+		p, err := tx.Sponsors.Get(ctx, "sponsor")
+		if err != nil {
+			return err
+		}
+		c, err := tx.Contracts.Get(ctx, "S0001")
+		if p.Parent != strings.Repeat("x", many) || c.Enrolled != many || p.Name == "Other" || c.Name == "Other" {
+			s.Errorf("there are %+v and %+v", p, c)
+		}
+		return err
+	})
+}
+
 func registryActivity(s storeTest) {
 	s.parties()
 	from := netip.MustParseAddr("2001:db8::7")
@@ -96,15 +143,15 @@ func registryActivity(s storeTest) {
 
 func registryPut(s storeTest) {
 	for _, n := range []int{1, 2} { // the second time it replaces
-		sponsor := domain.Sponsor{ID: "s", Name: "Sponsor", Parent: "Parent"}
-		contract := domain.Contract{Number: "S0001", Name: "Contract", Sponsor: "s", Updates: domain.Manual, Listed: true, Ends: 2026_12_31, Enrolled: 12, Eligible: 11}
+		sponsor := domain.Sponsor{ID: "s", Name: "Sponsor", Parent: "Parent", Updates: domain.Manual, Inactive: true, Merged: "t"}
+		contract := domain.Contract{Number: "S0001", Name: "Contract", Sponsor: "s", Type: domain.SyntheaContract, Updates: domain.Manual, Listed: true, Ends: 2026_12_31, Enrolled: 12, Eligible: 11}
 		client := domain.Client{ID: "c", Sponsor: "s", Name: "Client", Contracts: []domain.ContractNumber{"S0001"}, Enabled: true,
 			Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}, CreatedAt: instantAt(1),
 			Keys: domain.ClientKeys{URL: "https://example.com/jwks.json", Set: `{"keys":[]}`},
 			Secrets: []domain.ClientSecret{{ID: "one", Hash: []byte{1, 0, 255}, CreatedAt: instantAt(1), ExpiresAt: instantAt(3)},
 				{ID: "two", Hash: []byte{2}, CreatedAt: instantAt(2)}}}
 		if n == 2 {
-			sponsor.Name, sponsor.Parent, contract = "Other", "", domain.Contract{Number: "S0001", Name: "Other", Sponsor: "s"}
+			sponsor, contract = domain.Sponsor{ID: "s", Name: "Other"}, domain.Contract{Number: "S0001", Name: "Other", Sponsor: "s"}
 			client = domain.Client{ID: "c", Sponsor: "s", Name: "Other", CreatedAt: instantAt(2)}
 		}
 		s.do(func(ctx context.Context, tx ports.Tx) error {

@@ -20,6 +20,7 @@ import (
 	"cms.gov/ab2d/ent/coverage"
 	"cms.gov/ab2d/ent/gatheredenrollee"
 	"cms.gov/ab2d/ent/migrate"
+	ours "cms.gov/ab2d/ent/schema"
 )
 
 //go:embed sqlite/*.sql postgres/*.sql
@@ -49,7 +50,26 @@ func Tables(name string) ([]*schema.Table, error) {
 			return nil, err
 		}
 	}
+	for _, t := range tables {
+		for _, i := range t.Indexes {
+			if i.Annotation == nil || i.Annotation.Where == "" {
+				continue
+			}
+			words, known := inPostgres[i.Annotation.Where]
+			if !known {
+				return nil, fmt.Errorf("how Postgres words the condition %q of the index %s is not known", i.Annotation.Where, i.Name)
+			}
+			i.Annotation.Where = words
+		}
+	}
 	return tables, nil
+}
+
+// inPostgres are the conditions of indexes as Postgres keeps them, which is what
+// it is compared with.
+var inPostgres = map[string]string{
+	ours.NotDone: "((outcome)::text <> 'done'::text)",
+	ours.Refused: "(((outcome)::text <> 'done'::text) AND ((outcome)::text <> 'repeated'::text))",
 }
 
 func byBytes(tables []*schema.Table, table, column string) error {
