@@ -231,12 +231,14 @@ func provideClaims(cfg *config.Config, folder *ndjson.Source, upstream *bfd.Sour
 
 // providePeople returns where what is about people beside claims comes from, and
 // nothing where only claims leave.
-func providePeople(cfg *config.Config, folder *ndjson.Source, p *synthetic.Population, clock ports.Clock) ports.People {
+func providePeople(cfg *config.Config, folder *ndjson.Source, upstream *bfd.Source, p *synthetic.Population, clock ports.Clock) ports.People {
 	switch {
 	case len(cfg.Types) == 0:
 		return nil
 	case folder != nil:
 		return folder
+	case upstream != nil:
+		return upstream
 	}
 	return synthetic.NewClaims(p, clock.Now)
 }

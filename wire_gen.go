@@ -262,7 +262,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	people := providePeople(cfg, source, population, system)
+	people := providePeople(cfg, source, bfdSource, population, system)
 	scratch, err := provideScratch(cfg, ab2dDataLock)
 	if err != nil {
 		cleanup7()

@@ -28,3 +28,10 @@ func TestConformance(t *testing.T) {
 		})
 	}
 }
+
+func TestConformanceOfPeople(t *testing.T) {
+	src := source(t, bfd.Settings{URL: serve(t, bfdmock.Faults{}).url})
+	porttest.People(t, func(t *testing.T) porttest.PeopleSource {
+		return porttest.PeopleSource{Source: src, Claims: src, Versions: []domain.FHIRVersion{domain.STU3, domain.R4}, Contract: "S0000", Patients: busy(t), Stranger: "-1"}
+	})
+}

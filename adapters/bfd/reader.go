@@ -17,13 +17,13 @@ var errClosed = errors.New("bfd: the reader is closed")
 // emptyPages is how many pages without a claim may link to another.
 const emptyPages = 10
 
-// reader reads one person's claims. It holds its place at the gate over all
+// reader reads one person's claims, or what else there is about a person. It holds its place at the gate over all
 // pages, which then come right after each other: BFD cuts them by count, so that
 // what it loads in between would move them.
 type reader struct {
 	ctx     context.Context
 	source  *Source
-	query   ports.ClaimsQuery
+	search  search
 	headers http.Header
 
 	*buffers // nil when the reader is closed, or its end has come
@@ -41,11 +41,19 @@ var _ ports.OpenClaimReader = (*reader)(nil)
 
 // Read asks for the first page of a person's claims and waits for its answer to begin.
 func (s *Source) Read(ctx context.Context, q ports.ClaimsQuery) (ports.ClaimReader, error) {
+	r, err := s.ask(ctx, claimsOf(&q), s.address(&q), headers(q.Contract, q.Job))
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (s *Source) ask(ctx context.Context, q search, address string, h http.Header) (*reader, error) {
 	if err := s.gate.enter(ctx); err != nil {
 		return nil, err
 	}
-	r := &reader{ctx: ctx, source: s, query: q, headers: headers(q.Contract, q.Job), buffers: s.buffers.Get().(*buffers), total: -1}
-	if err := r.open(s.address(&q)); err != nil {
+	r := &reader{ctx: ctx, source: s, search: q, headers: h, buffers: s.buffers.Get().(*buffers), total: -1}
+	if err := r.open(address); err != nil {
 		r.release()
 		return nil, err
 	}
@@ -130,7 +138,7 @@ func (r *reader) turn() error {
 		}
 		return err
 	}
-	address, err := r.source.follow(&r.query, next)
+	address, err := r.source.follow(r.search, next)
 	if err == nil && (address == r.address || r.empty > emptyPages) {
 		err = bad("its pages lead nowhere")
 	}

@@ -92,11 +92,29 @@ func headers(contract domain.ContractNumber, job domain.JobID) http.Header {
 // even asked for.
 const sharedTypes = "carrier,dme,hha,hospice,inpatient,outpatient,snf"
 
-func (s *Source) resource(v domain.FHIRVersion) *url.URL {
-	if v == domain.STU3 {
-		return s.base.JoinPath("v1/fhir/ExplanationOfBenefit")
+// search is a question about one person, over all its pages.
+type search struct {
+	version domain.FHIRVersion
+	kind    domain.ResourceType
+	patient domain.PatientID
+}
+
+// about is the parameter that names the person.
+func (q search) about() string {
+	switch q.kind {
+	case domain.Patient:
+		return "_id"
+	case domain.Coverage:
+		return "beneficiary"
 	}
-	return s.base.JoinPath("v2/fhir/ExplanationOfBenefit")
+	return "patient"
+}
+
+func (s *Source) resource(q search) *url.URL {
+	if q.version == domain.STU3 {
+		return s.base.JoinPath("v1/fhir", string(q.kind))
+	}
+	return s.base.JoinPath("v2/fhir", string(q.kind))
 }
 
 // instant is a time as BFD keeps them: to the millisecond, in UTC.
@@ -118,23 +136,27 @@ func (s *Source) address(q *ports.ClaimsQuery) string {
 	if n := s.client.settings.PageClaims; n > 0 {
 		v.Add("_count", strconv.Itoa(n))
 	}
-	u := s.resource(q.Version)
+	u := s.resource(claimsOf(q))
 	u.RawQuery = v.Encode()
 	return u.String()
+}
+
+func claimsOf(q *ports.ClaimsQuery) search {
+	return search{q.Version, domain.ExplanationOfBenefit, q.Patient}
 }
 
 // follow makes an address of ours out of a page's link: only what is asked is
 // taken from it. Servers behind others do not always know their own address, and
 // nobody but the one whom we were told to ask gets our certificate.
-func (s *Source) follow(q *ports.ClaimsQuery, link string) (string, error) {
+func (s *Source) follow(q search, link string) (string, error) {
 	l, err := url.Parse(link)
-	if err != nil || path.Base(l.Path) != "ExplanationOfBenefit" || l.RawQuery == "" {
+	if err != nil || path.Base(l.Path) != string(q.kind) || l.RawQuery == "" {
 		return "", bad("its next page is nowhere")
 	}
-	if p := strings.TrimPrefix(l.Query().Get("patient"), "Patient/"); p != string(q.Patient) {
+	if p := strings.TrimPrefix(l.Query().Get(q.about()), "Patient/"); p != string(q.patient) {
 		return "", bad("its next page is about somebody else")
 	}
-	u := s.resource(q.Version)
+	u := s.resource(q)
 	u.RawQuery = l.RawQuery
 	return u.String(), nil
 }
@@ -147,7 +169,7 @@ func (s *Source) CompleteThrough(ctx context.Context) (time.Time, error) {
 	if err := ctx.Err(); err != nil {
 		return time.Time{}, err
 	}
-	asOf, err := s.ask(ctx)
+	asOf, err := s.probe(ctx)
 	if err != nil {
 		return time.Time{}, errorOf(err)
 	}
@@ -159,14 +181,14 @@ const probing = 10 * time.Second
 
 // answers reports whether BFD answers.
 func (s *Source) answers(ctx context.Context) error {
-	_, err := s.ask(ctx)
+	_, err := s.probe(ctx)
 	return err
 }
 
-func (s *Source) ask(ctx context.Context) (asOf time.Time, err error) {
+func (s *Source) probe(ctx context.Context) (asOf time.Time, err error) {
 	bounded, cancel := context.WithTimeout(ctx, probing)
 	defer cancel()
-	u := s.resource(domain.R4)
+	u := s.resource(search{version: domain.R4, kind: domain.ExplanationOfBenefit})
 	u.RawQuery = url.Values{"patient": {string(s.client.settings.Probe)}, "type": {sharedTypes}, "excludeSAMHSA": {"true"}, "_count": {"1"}}.Encode()
 	b := s.buffers.Get().(*buffers)
 	defer s.buffers.Put(b)

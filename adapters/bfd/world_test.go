@@ -17,7 +17,8 @@ import (
 var population = synthetic.New(synthetic.DefaultSeed, synthetic.WithContracts(synthetic.Contract{Number: "S0000", Enrollees: 60}))
 
 func world() bfdmock.World {
-	return bfdmock.World{Claims: synthetic.NewClaims(population, time.Now),
+	claims := synthetic.NewClaims(population, time.Now)
+	return bfdmock.World{Claims: claims, People: claims,
 		Enrollees: func(domain.ContractNumber) iter.Seq2[domain.Enrollee, error] { return nil }}
 }
 

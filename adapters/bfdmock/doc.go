@@ -7,6 +7,8 @@
 //
 //	GET /v{1,2}/fhir/ExplanationOfBenefit?patient=ID   claims of one person, paged by offset
 //	GET /v{1,2}/fhir/Patient?_has:Coverage.extension=  who is enrolled in a contract in a month, paged by key
+//	GET /v{1,2}/fhir/Patient?_id=ID                    one person, with MBIs
+//	GET /v{1,2}/fhir/Coverage?beneficiary=ID           what covers one person
 //	GET /v{1,2}/fhir/metadata                          the CapabilityStatement
 //	GET /mock/stats                                    what was asked and what it answered, as JSON
 //

@@ -1,6 +1,7 @@
 package bfdmock
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -175,7 +176,7 @@ func (s *Server) draw(r *http.Request) (t fate) {
 // it: they differ from one export to the next.
 func keyOf(r *http.Request) (key, person string) {
 	q := r.URL.Query()
-	person = patientOf(q)
+	person = cmp.Or(patientOf(q), q.Get("_id"), strings.TrimPrefix(q.Get("beneficiary"), "Patient/"))
 	return strings.Join([]string{r.URL.Path, person, q.Get("startIndex"), q.Get("cursor"), q.Get(hasContract), q.Get(hasYear)}, "\n"), person
 }
 

@@ -66,6 +66,9 @@ func (s *Server) patients(q *question) (answer, *refusal) {
 	if !strings.Contains(q.Header.Get("IncludeIdentifiers"), "mbi") {
 		return answer{}, &refusal{http.StatusBadRequest, "processing", "This endpoint requires the 'IncludeIdentifiers: mbi' header."}
 	}
+	if id := q.URL.Query().Get("_id"); id != "" {
+		return s.about(q, domain.Patient, id)
+	}
 	search, no := s.parsePatients(q.URL.Query())
 	if no != nil {
 		return answer{}, no

@@ -172,5 +172,5 @@ func (s *Server) metadata(q *question) (answer, *refusal) {
 	}
 	return answer{body: []byte(`{"resourceType":"CapabilityStatement","name":"RestServer","status":"active","date":"2023-04-11","publisher":"Centers for Medicare & Medicaid Services","kind":"instance",` +
 		`"software":{"name":"Stand-in for the Blue Button API: Direct","version":"0"},"fhirVersion":"` + fhir + `","format":["application/fhir+json","json"],` +
-		`"rest":[{"mode":"server","resource":[{"type":"ExplanationOfBenefit","interaction":[{"code":"search-type"}]},{"type":"Patient","interaction":[{"code":"search-type"}]}]}]}`)}, nil
+		`"rest":[{"mode":"server","resource":[{"type":"ExplanationOfBenefit","interaction":[{"code":"search-type"}]},{"type":"Patient","interaction":[{"code":"search-type"}]},{"type":"Coverage","interaction":[{"code":"search-type"}]}]}]}`)}, nil
 }

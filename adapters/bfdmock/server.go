@@ -23,6 +23,9 @@ type World struct {
 	Enrollees func(domain.ContractNumber) iter.Seq2[domain.Enrollee, error]
 	// Patient appends an enrollee as BFD serves a person.
 	Patient func(b []byte, v domain.FHIRVersion, e domain.Enrollee) []byte
+	// People answers for what there is about a person beside claims; nil for a
+	// server that does not tell.
+	People ports.People
 	// Encoded, when set, has the whole answer to a question about a person's
 	// claims ready: gzip, without paging and bounds. For benchmarks, so that the
 	// server costs next to nothing.
@@ -52,6 +55,7 @@ func New(w World, f Faults, now func() time.Time) *Server {
 	for prefix, v := range map[string]domain.FHIRVersion{"/v1/fhir/": domain.STU3, "/v2/fhir/": domain.R4} {
 		s.handle(prefix+"ExplanationOfBenefit", v, s.claims)
 		s.handle(prefix+"Patient", v, s.patients)
+		s.handle(prefix+"Coverage", v, s.coverage)
 		s.handle(prefix+"metadata", v, s.metadata)
 	}
 	s.mux.HandleFunc("GET /mock/stats", func(w http.ResponseWriter, _ *http.Request) {

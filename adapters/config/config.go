@@ -235,9 +235,6 @@ func (c *Config) check() error {
 	oneOf("claims", c.Claims, Synthetic, NDJSON, BFD)
 	c.checkHPMS(refuse)
 	c.checkEnrollment(refuse)
-	if c.Claims == BFD && len(c.Types) > 0 {
-		refuse("types is %s and claims is bfd, which is only asked for claims", c.Types.String())
-	}
 	if (c.Claims == NDJSON) != (c.ClaimsDir != "") {
 		refuse("claims is %q and claims-dir is %q; ndjson needs a folder, and nothing else takes one", c.Claims, c.ClaimsDir)
 	}

@@ -119,6 +119,34 @@ func TestAnExportOverASickBFD(t *testing.T) {
 	}
 }
 
+// What there is about people beside their claims comes from BFD too, and is the
+// same as without BFD between.
+func TestPeopleComeFromBFD(t *testing.T) {
+	ctx := patience(t)
+	outputs := func(settings ...string) (sums []string, counts map[string]int) {
+		s := start(t, t.TempDir(), freeAddress(t), append(settings, "--types", "ExplanationOfBenefit,Patient,Coverage")...)
+		defer s.kill()
+		if err := s.signIn(ctx, sponsorOf(t, "S0000")); err != nil {
+			t.Fatal(err)
+		}
+		m, err := s.export(ctx, "/api/v2/fhir/Group/S0000/$export?_type=Patient,Coverage")
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts = map[string]int{}
+		for _, o := range m.Output {
+			counts[o.Type] += o.Count
+		}
+		return sumsOf(m), counts
+	}
+	want, _ := outputs()
+	upstream := startUpstream(t, "127.0.0.1:0")
+	got, counts := outputs("--bfd-url", upstream.address, "--enrollment", "synthetic")
+	if !slices.Equal(got, want) || counts["Patient"] == 0 || counts["Coverage"] != 2*counts["Patient"] {
+		t.Errorf("from BFD came %v: %v\nwithout it: %v", counts, got, want)
+	}
+}
+
 // answeredBy asks a stand-in how much it has answered.
 func answeredBy(t *testing.T, certs, address string) int64 {
 	t.Helper()

@@ -151,7 +151,8 @@ func (o *bfdOrder) withTLS(l net.Listener) (net.Listener, error) {
 // world is the people to answer from.
 func (o *bfdOrder) world(ctx context.Context) (w bfdmock.World, done func(), err error) {
 	p, done := synthetic.New(synthetic.DefaultSeed), func() {}
-	w = bfdmock.World{Claims: synthetic.NewClaims(p, time.Now), Enrollees: func(n domain.ContractNumber) iter.Seq2[domain.Enrollee, error] { return syntheticEnrollees(p, n) },
+	claims := synthetic.NewClaims(p, time.Now)
+	w = bfdmock.World{Claims: claims, People: claims, Enrollees: func(n domain.ContractNumber) iter.Seq2[domain.Enrollee, error] { return syntheticEnrollees(p, n) },
 		Patient: func(b []byte, v domain.FHIRVersion, e domain.Enrollee) []byte {
 			return p.AppendPatient(b, v, synthetic.Enrollee{Patient: e.Patient, Months: e.Months, Identifiers: e.IDs})
 		}}
@@ -173,7 +174,7 @@ func (o *bfdOrder) world(ctx context.Context) (w bfdmock.World, done func(), err
 		if err != nil {
 			return w, nil, errors.Join(err, os.RemoveAll(index))
 		}
-		w.Claims, w.Enrollees = folder, folder.Enrollments
+		w.Claims, w.People, w.Enrollees = folder, folder, folder.Enrollments
 		done = func() { _ = folder.Close(); _ = os.RemoveAll(index) } // both only for reading
 	}
 	return w, done, nil
