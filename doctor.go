@@ -19,12 +19,14 @@ import (
 	"syscall"
 	"time"
 
+	"cms.gov/ab2d/adapters/clock"
 	"cms.gov/ab2d/adapters/config"
 	"cms.gov/ab2d/adapters/entstore"
 	"cms.gov/ab2d/adapters/host"
 	"cms.gov/ab2d/adapters/okta"
 	"cms.gov/ab2d/adapters/reach"
 	"cms.gov/ab2d/adapters/sealkey"
+	"cms.gov/ab2d/application/sources"
 )
 
 // leastRoom is how much room there should be for the next export.
@@ -68,7 +70,7 @@ func (d *doctor) room(context.Context) {
 		d.add("data directory", reach.Warn, "chmod 700 "+d.cfg.DataDir, "%s can be read by everybody on this machine", d.cfg.DataDir)
 	}
 	d.found = append(d.found, reach.Writable("data directory", d.cfg.DataDir))
-	if free, err := host.Room(d.cfg.DataDir); err == nil {
+	if free, _, err := host.Room(d.cfg.DataDir); err == nil {
 		state, fix := reach.OK, ""
 		if free < leastRoom {
 			state, fix = reach.Warn, "Make room: an export of 30,000 enrollees needs some 600 MB, and all wait while there is none."
@@ -259,7 +261,7 @@ func (d *doctor) upstreams(ctx context.Context) {
 	}
 	if d.cfg.Claims == config.BFD {
 		d.way(ctx, "BFD", d.cfg.BFDURL)
-		source, err := provideBFD(d.cfg, quiet)
+		source, err := provideBFD(d.cfg, &sources.Recorder{Clock: clock.System{}}, quiet)
 		if err == nil {
 			asking, cancel := context.WithTimeout(ctx, time.Minute)
 			var through time.Time

@@ -48,9 +48,10 @@ import (
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/jobs"
 	"cms.gov/ab2d/application/maintenance"
+	"cms.gov/ab2d/application/presence"
 	"cms.gov/ab2d/application/produce"
 	"cms.gov/ab2d/application/refusals"
-	"cms.gov/ab2d/application/retention"
+	"cms.gov/ab2d/application/sources"
 	"cms.gov/ab2d/application/status"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
@@ -200,16 +201,16 @@ func provideFolder(ctx context.Context, cfg *config.Config, log *slog.Logger, _ 
 }
 
 // provideBFD returns the source of CMS's server, and nil when claims come from elsewhere.
-func provideBFD(cfg *config.Config, log *slog.Logger) (*bfd.Source, error) {
+func provideBFD(cfg *config.Config, calls *sources.Recorder, log *slog.Logger) (*bfd.Source, error) {
 	if cfg.Claims != config.BFD {
 		return nil, nil
 	}
 	return bfd.New(bfd.Settings{URL: cfg.BFDURL, PageClaims: cfg.BFDPage, Connections: cfg.BFDConnections, Fixed: cfg.BFDFixed, Timeout: cfg.BFDTimeout, Renew: cfg.BFDRenew,
-		Probe: domain.PatientID(cfg.BFDProbe), Log: log,
+		Probe: domain.PatientID(cfg.BFDProbe), Log: log, Took: calls.Took,
 		Credentials: bfd.Credentials{CA: cfg.BFDCA, Cert: cfg.BFDCert, Key: cfg.BFDKey, Keystore: cfg.BFDKeystore, KeystorePassword: cfg.BFDKeystorePassword}})
 }
 
-func provideClaims(cfg *config.Config, folder *ndjson.Source, upstream *bfd.Source, p *synthetic.Population, clock ports.Clock, _ *telemetry.Telemetry) (ports.Claims, error) {
+func provideClaims(cfg *config.Config, folder *ndjson.Source, upstream *bfd.Source, p *synthetic.Population, clock ports.Clock, calls *sources.Recorder, _ *telemetry.Telemetry) (ports.Claims, error) {
 	var source ports.Claims
 	switch {
 	case upstream != nil:
@@ -225,6 +226,9 @@ func provideClaims(cfg *config.Config, folder *ndjson.Source, upstream *bfd.Sour
 			return nil, fmt.Errorf("claims-faults: %w", err)
 		}
 		source = faultyclaims.New(source, faults, clock.Now)
+	}
+	if upstream == nil { // which tells of each call itself
+		source = sources.Claims{Claims: source, Recorder: calls}
 	}
 	return telemetry.Claims(source), nil
 }
@@ -355,10 +359,6 @@ func provideProduceSettings(cfg *config.Config) produce.Settings {
 		s.FetchTimeout = 0 // each call has a deadline, and waiting for BFD's turn is nobody's fault
 	}
 	return s
-}
-
-func provideRetentionSettings(cfg *config.Config) retention.Settings {
-	return retention.Settings{KeepJobs: cfg.KeepJobs}
 }
 
 // seeded is proof that the sandbox's sponsors and enrollees are there.
@@ -574,7 +574,7 @@ func provideQueueFactory(cfg *config.Config) (entstore.QueueFactory, error) {
 // provideWorker returns no worker for a process that does no jobs. A job waits
 // for nobody, so a stopping worker gets half the drain to end its partitions,
 // and what it cannot end is given back.
-func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseCase, upstream *bfd.Source, log *slog.Logger, _ *telemetry.Telemetry) (host.Worker, error) {
+func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseCase, upstream *bfd.Source, present *presence.UseCase, log *slog.Logger, _ *telemetry.Telemetry) (host.Worker, error) {
 	if !cfg.HasRole(config.Worker) {
 		return nil, nil
 	}
@@ -593,14 +593,15 @@ func provideWorker(cfg *config.Config, store *entstore.Store, jobs *produce.UseC
 			tasks = telemetry.NewTasks(&sharedCalls{UseCase: jobs, store: store, source: upstream, total: cfg.BFDTotal, log: log})
 		}
 	}
-	return riverjobs.NewWorker(cfg.DatabaseURL, store.DB(), tasks,
+	present.Tasks = presence.Counted(tasks)
+	return riverjobs.NewWorker(cfg.DatabaseURL, store.DB(), present.Tasks,
 		riverjobs.Settings{Partitions: cfg.Workers, Plans: cfg.Plans, StopWithin: cfg.Drain / 2, Logger: log})
 }
 
 func provideProcess(cfg *config.Config, l net.Listener, app *fiber.App, worker host.Worker, jobs *produce.UseCase, sweeper host.Sweeper, sealer host.Sealer,
 	refused *refusals.Recorder, rounds []host.Round, store *entstore.Store, files fileStore, claims ports.Claims, told *telemetry.Telemetry, log *slog.Logger) (*host.Process, func(), error) {
 	p := &host.Process{Listener: l, App: app, Worker: worker, Reconciler: jobs, Sweeper: sweeper, Sealer: sealer, Rounds: rounds, Log: log,
-		Settings: host.Settings{Alone: cfg.Embedded(), Reconcile: cfg.Reconcile, Sweep: cfg.Sweep, Seal: cfg.AuditSeal, Drain: cfg.Drain}}
+		Settings: host.Settings{Alone: cfg.Embedded(), Reconcile: cfg.Reconcile, Sweep: min(cfg.Sweep, lookEvery), Seal: cfg.AuditSeal, Drain: cfg.Drain}}
 	checks := []admin.Check{{Name: "process", Check: p.Check}, {Name: "database", Check: store.Check}, {Name: "file store", Check: files.Check}}
 	if worker != nil {
 		checks = append(checks, admin.Check{Name: "claims source", Check: func(ctx context.Context) error {

@@ -104,18 +104,23 @@ func provideSealer(cfg *config.Config, store *entstore.Store, files ports.Files,
 // old audit records into archives; in production the role that serves could not.
 func provideSweeper(cfg *config.Config, files *retention.UseCase, store *entstore.Store, all ports.Files, clock ports.Clock, keys domain.SealKeys, log *slog.Logger) host.Sweeper {
 	if cfg.Mode != config.Sandbox {
-		return files
+		return sweeper{files, nil}
 	}
-	return sweepers{files, &audit.Archiver{Store: store, Files: all, Clock: clock, Keys: keys, Log: log, Settings: provideArchiveSettings(cfg)}}
+	return sweeper{files, &audit.Archiver{Store: store, Files: all, Clock: clock, Keys: keys, Log: log, Settings: provideArchiveSettings(cfg)}}
 }
 
-type sweepers struct {
+type sweeper struct {
 	files *retention.UseCase
-	trail *audit.Archiver
+	trail *audit.Archiver // nil where this process may not
 }
 
 // Sweep implements host.Sweeper.
-func (s sweepers) Sweep(ctx context.Context) error {
-	_, err := s.trail.Archive(ctx)
-	return errors.Join(s.files.Sweep(ctx), err)
+func (s sweeper) Sweep(ctx context.Context) error {
+	return s.files.Tick(ctx, func(ctx context.Context) error {
+		if s.trail == nil {
+			return nil
+		}
+		_, err := s.trail.Archive(ctx)
+		return err
+	})
 }

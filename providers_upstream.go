@@ -16,6 +16,8 @@ import (
 	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/enrollment"
 	"cms.gov/ab2d/application/listing"
+	"cms.gov/ab2d/application/presence"
+	"cms.gov/ab2d/application/sources"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 )
@@ -51,7 +53,8 @@ func provideListing(cfg *config.Config, store ports.UnitOfWork, source ports.Lis
 // lookEvery is how often workers look whether something upstream is to be asked.
 const lookEvery = 5 * time.Second
 
-func provideRounds(cfg *config.Config, listing *listing.UseCase, enrollment *enrollment.UseCase) (rounds []host.Round) {
+func provideRounds(cfg *config.Config, listing *listing.UseCase, enrollment *enrollment.UseCase, present *presence.UseCase, calls *sources.Recorder) []host.Round {
+	rounds := presenceRounds(present, calls)
 	if cfg.HPMSURL != "" {
 		rounds = append(rounds, host.Round{What: "following HPMS", Every: lookEvery, Do: listing.Tick})
 	}

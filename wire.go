@@ -43,7 +43,7 @@ var adapters = wire.NewSet(
 	wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)),
 	provideFileStore, provideLinks, provideFiles, provideScratch,
 	wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)),
-	providePopulation, provideFolder, provideBFD, provideClaims, providePeople,
+	providePopulation, provideFolder, provideRecorder, provideBFD, provideClaims, providePeople,
 	provideHPMS, provideEnrollment,
 	wire.Bind(new(ports.Assertions), new(*entstore.Store)), provideLimits, provideSecretKey, provideProxies,
 	wire.Struct(new(credentials.UseCase), "*"), provideCredentialSettings, provideAuth, provideTokens,
@@ -69,7 +69,7 @@ var application = wire.NewSet(
 var process = wire.NewSet(
 	wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
 	provideTelemetry, provideUseCases, provideAPI, wire.Struct(new(consoleParts), "*"),
-	provideRounds, provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
+	providePresence, provideRounds, provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
 )
 
 // Initialize puts a process together as its settings say. The returned function

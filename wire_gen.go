@@ -114,7 +114,8 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	bfdSource, err := provideBFD(cfg, logger)
+	recorder := provideRecorder(cfg, store, system)
+	bfdSource, err := provideBFD(cfg, recorder, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -125,7 +126,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		return nil, nil, err
 	}
 	population := providePopulation()
-	claims, err := provideClaims(cfg, source, bfdSource, population, system, telemetry)
+	claims, err := provideClaims(cfg, source, bfdSource, population, system, recorder, telemetry)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -228,11 +229,11 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Files: files,
 		Clock: system,
 	}
-	recorder := &refusals.Recorder{
+	refusalsRecorder := &refusals.Recorder{
 		Store: store,
 		Clock: system,
 	}
-	useCases := provideUseCases(accessUseCase, pace, contractsUseCase, useCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, recorder, telemetry)
+	useCases := provideUseCases(accessUseCase, pace, contractsUseCase, useCase, jobsUseCase, statusUseCase, downloadUseCase, cancelUseCase, refusalsRecorder, telemetry)
 	ab2dLinks := provideLinks(cfg, ab2dFileStore)
 	seeder := &sandbox.Seeder{
 		Store:      store,
@@ -287,7 +288,8 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		Log:      logger,
 		Settings: produceSettings,
 	}
-	worker, err := provideWorker(cfg, store, produceUseCase, bfdSource, logger, telemetry)
+	presenceUseCase := providePresence(cfg, store, system, bfdSource)
+	worker, err := provideWorker(cfg, store, produceUseCase, bfdSource, presenceUseCase, logger, telemetry)
 	if err != nil {
 		cleanup7()
 		cleanup6()
@@ -320,7 +322,7 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	sweeper := provideSweeper(cfg, retentionUseCase, store, files, system, sealKeys, logger)
+	hostSweeper := provideSweeper(cfg, retentionUseCase, store, files, system, sealKeys, logger)
 	sealer, err := provideSealer(cfg, store, files, system, portsSigner, logger)
 	if err != nil {
 		cleanup7()
@@ -332,8 +334,8 @@ func Initialize(ctx context.Context, cfg *config.Config) (*host.Process, func(),
 		cleanup()
 		return nil, nil, err
 	}
-	v := provideRounds(cfg, listingUseCase, enrollmentUseCase)
-	hostProcess, cleanup8, err := provideProcess(cfg, listener, app, worker, produceUseCase, sweeper, sealer, recorder, v, store, ab2dFileStore, claims, telemetry, logger)
+	v := provideRounds(cfg, listingUseCase, enrollmentUseCase, presenceUseCase, recorder)
+	hostProcess, cleanup8, err := provideProcess(cfg, listener, app, worker, produceUseCase, hostSweeper, sealer, refusalsRecorder, v, store, ab2dFileStore, claims, telemetry, logger)
 	if err != nil {
 		cleanup7()
 		cleanup6()
@@ -530,7 +532,7 @@ func InitializeEnrollment(ctx context.Context, cfg *config.Config) (*enrollment.
 // one provider below chooses by the settings, in plain words.
 var adapters = wire.NewSet(
 	provideLog, provideListener, providePublicURL,
-	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFileStore, provideLinks, provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideBFD, provideClaims, providePeople,
+	provideDataLock, provideQueueFactory, provideStore, wire.Bind(new(ports.UnitOfWork), new(*entstore.Store)), wire.Bind(new(ports.Coverage), new(*entstore.Store)), wire.Bind(new(ports.Secrets), new(*entstore.Store)), wire.Struct(new(clock.System)), wire.Bind(new(ports.Clock), new(clock.System)), provideFileStore, provideLinks, provideFiles, provideScratch, wire.Struct(new(gzippack.Packing)), wire.Bind(new(ports.Packing), new(gzippack.Packing)), providePopulation, provideFolder, provideRecorder, provideBFD, provideClaims, providePeople,
 	provideHPMS, provideEnrollment, wire.Bind(new(ports.Assertions), new(*entstore.Store)), provideLimits, provideSecretKey, provideProxies, wire.Struct(new(credentials.UseCase), "*"), provideCredentialSettings, provideAuth, provideTokens,
 )
 
@@ -539,5 +541,5 @@ var application = wire.NewSet(wire.Struct(new(access.UseCase), "*"), providePace
 
 // process is what runs.
 var process = wire.NewSet(wire.Struct(new(sandbox.Seeder), "*"), provideSeeded,
-	provideTelemetry, provideUseCases, provideAPI, wire.Struct(new(consoleParts), "*"), provideRounds, provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
+	provideTelemetry, provideUseCases, provideAPI, wire.Struct(new(consoleParts), "*"), providePresence, provideRounds, provideWorker, provideSigner, provideSealKeys, provideSealer, provideSweeper, provideProcess,
 )

@@ -36,3 +36,7 @@ type Switch struct {
 // MaintenanceSwitch is the switch that keeps exports from starting: its value
 // tells why, and an empty one lets them start.
 const MaintenanceSwitch = "maintenance"
+
+// PauseSwitch is the switch that keeps workers from beginning anything: its value
+// tells why, and an empty one lets them begin. What they are at goes on.
+const PauseSwitch = "pause"

@@ -62,7 +62,26 @@ type ErrandRun struct {
 	Took    time.Duration     `json:"took"`
 	Outcome string            `json:"outcome"` // done, or what kept it from being
 	Detail  map[string]string `json:"detail,omitempty"`
-	Done    time.Time         `json:"done"` // when it last ended well
+	Swept   *Swept            `json:"swept,omitempty"` // of a sweep
+	Done    time.Time         `json:"done"`            // when it last ended well
+}
+
+// The outcomes of errands that did what they are for.
+const (
+	DoneRun = "done"
+	HeldRun = "held" // what it brought waits for a person
+)
+
+// Well reports whether the errand did what it is for.
+func (r ErrandRun) Well() bool { return r.Outcome == DoneRun || r.Outcome == HeldRun }
+
+// After returns the run as it is kept after another: it remembers when the errand
+// last ended well.
+func (r ErrandRun) After(other ErrandRun) ErrandRun {
+	if r.Done = other.Done; r.Well() {
+		r.Done = r.EndedAt
+	}
+	return r
 }
 
 // Errand is something that is done again and again, by one process at a time.
@@ -71,4 +90,39 @@ type Errand struct {
 	Busy bool          // somebody is at it
 	Rest time.Duration // until it is due; zero or less when it is
 	Last ErrandRun     // zero when it never ended
+}
+
+// Swept is what a sweep of the store of files found and did.
+type Swept struct {
+	Files   int    `json:"files"`   // that are kept
+	Bytes   int64  `json:"bytes"`   // of these
+	Ages    []Aged `json:"ages"`    // the same by how long ago they were written, the youngest first
+	Deleted int    `json:"deleted"` // files whose time was over
+	Orphans int    `json:"orphans"` // files that nothing referred to, deleted too
+	Freed   int64  `json:"freed"`   // bytes of all that were deleted
+}
+
+// Aged is what is kept that was written not longer ago than Within, which is zero
+// for all that is older than the others.
+type Aged struct {
+	Within time.Duration `json:"within"`
+	Files  int           `json:"files"`
+	Bytes  int64         `json:"bytes"`
+}
+
+// NewSwept returns an empty account.
+func NewSwept() Swept {
+	const day = 24 * time.Hour
+	return Swept{Ages: []Aged{{Within: time.Hour}, {Within: day}, {Within: 3 * day}, {Within: 14 * day}, {}}}
+}
+
+// Keep counts a file that is kept.
+func (s *Swept) Keep(bytes int64, age time.Duration) {
+	s.Files, s.Bytes = s.Files+1, s.Bytes+bytes
+	for i := range s.Ages {
+		if a := &s.Ages[i]; a.Within == 0 || age <= a.Within {
+			a.Files, a.Bytes = a.Files+1, a.Bytes+bytes
+			return
+		}
+	}
 }

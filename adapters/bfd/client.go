@@ -30,6 +30,8 @@ type Settings struct {
 	Probe       domain.PatientID // who is asked about to learn whether BFD answers, and how far it is complete: nobody real
 	MaxClaim    int              // bytes of the longest claim; 0 for 64 MB
 	Log         *slog.Logger
+
+	Took func(o domain.CallOutcome, latency time.Duration) // told of every call that says something of the server; nil for nobody
 }
 
 // client makes calls.

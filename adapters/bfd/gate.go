@@ -20,7 +20,8 @@ import (
 // those who do so then tries whether the server is there again. Its question is about nobody
 // who is waited for, so no enrollee has to pay for an outage with a try.
 type gate struct {
-	try func(ctx context.Context) error // whether the server answers
+	try  func(ctx context.Context) error                   // whether the server answers
+	tell func(o domain.CallOutcome, latency time.Duration) // whom calls are told; nil for nobody
 
 	mu      sync.Mutex
 	pace    pace
@@ -43,7 +44,8 @@ type Stats struct {
 	Limit, InUse, Waiting            int
 	Answered, Refused, Failed, Calls int64
 	Away                             bool
-	Outages                          int64 // times that the server went away
+	Since                            time.Time // when it went away, while it is
+	Outages                          int64     // times that the server went away
 }
 
 const (
@@ -120,6 +122,7 @@ func (g *gate) revive(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
+		g.told(outcomeOf(err), 0)
 		g.rest = min(2*g.rest, longestRest)
 		g.until = time.Now().Add(max(jittered(g.rest), afterOf(err)))
 		return g.errAway(time.Now(), err)
@@ -145,6 +148,7 @@ func (g *gate) took(o outcome, latency time.Duration, cause error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.pace.took(o, latency, g.inUse)
+	g.told(o, latency)
 	g.stats.Calls++
 	switch o {
 	case answered:
@@ -166,6 +170,21 @@ func (g *gate) took(o outcome, latency time.Duration, cause error) error {
 		return g.errAway(time.Now(), cause)
 	}
 	return cause
+}
+
+// told tells of a call what it says of the server.
+func (g *gate) told(o outcome, latency time.Duration) {
+	if g.tell == nil {
+		return
+	}
+	switch o {
+	case answered:
+		g.tell(domain.CallAnswered, latency)
+	case refused:
+		g.tell(domain.CallRefused, latency)
+	case failed:
+		g.tell(domain.CallFailed, latency)
+	}
 }
 
 // leave makes room for another.
@@ -223,5 +242,8 @@ func (g *gate) now() Stats {
 	defer g.mu.Unlock()
 	s := g.stats
 	s.Limit, s.InUse, s.Waiting, s.Away = int(g.pace.limit), g.inUse, g.waiting.Len(), g.away
+	if g.away {
+		s.Since = g.since
+	}
 	return s
 }

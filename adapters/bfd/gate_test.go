@@ -83,9 +83,14 @@ func TestAnOutage(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := &server{}
 		g := newGate(50, s.try)
+		var told [3]atomic.Int64
+		g.tell = func(o domain.CallOutcome, _ time.Duration) { told[o].Add(1) }
 		done, blamed := work(ctx, g, s, 200)
 		time.Sleep(30 * time.Second)
 		before := g.now()
+		if n := told[domain.CallAnswered].Load(); n != before.Answered || n == 0 || told[domain.CallFailed].Load() != 0 {
+			t.Errorf("%d calls were told of, and %d answered", n, before.Answered)
+		}
 		if before.Limit != 50 || blamed.Load() != 0 {
 			t.Errorf("%+v, %d blamed; want 50 at once", before, blamed.Load())
 		}
@@ -96,6 +101,12 @@ func TestAnOutage(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		if g.now().Outages != 1 || !g.now().Away {
 			t.Errorf("%+v; want one outage", g.now())
+		}
+		if n := told[domain.CallFailed].Load() + told[domain.CallRefused].Load(); n < g.now().Failed+50 {
+			t.Errorf("%d failed calls were told of, tries whether the server is back among them", n)
+		}
+		if since := time.Since(g.now().Since); since < 10*time.Minute || since > 11*time.Minute {
+			t.Errorf("the server is said to be away for %s", since)
 		}
 		if n := s.asked.Load() - asked; n > 150 || n < 50 {
 			t.Errorf("%d calls in ten minutes of an outage; want one every %s or so", n, longestRest)

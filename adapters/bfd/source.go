@@ -55,6 +55,7 @@ func New(s Settings) (*Source, error) {
 	}
 	src := &Source{client: c, base: base}
 	src.gate = newGate(s.Connections, src.answers)
+	src.gate.tell = s.Took
 	if s.Fixed > 0 {
 		src.gate.pace.fixed = true
 		src.gate.bound(s.Fixed)

@@ -37,12 +37,14 @@ type Sealer interface {
 	Seal(ctx context.Context) error
 }
 
-// Round is something else that workers see to again and again. The store decides
-// which of them does it when.
+// Round is something else that is seen to again and again: by workers, of which
+// the store decides which does it when, or by every process for itself.
 type Round struct {
 	What  string
 	Every time.Duration // between two looks whether it is time
 	Do    func(ctx context.Context) error
+	Own   bool                            // every process does it, with jobs or without
+	Last  func(ctx context.Context) error // what is left to do when all else has stopped; nil for nothing
 }
 
 // Refusals keeps what was counted of refused requests.
@@ -71,7 +73,7 @@ type Process struct {
 	Reconciler    Reconciler
 	Sweeper       Sweeper
 	Sealer        Sealer
-	Rounds        []Round // in a process that does jobs
+	Rounds        []Round
 	Refusals      Refusals
 	Log           *slog.Logger
 	Settings      Settings
@@ -130,12 +132,14 @@ func (p *Process) Run(ctx context.Context, ready func()) (err error) {
 		loops.Go(func() {
 			p.every(ctx, p.Settings.Sweep, "sweeping files", func() error { return p.Sweeper.Sweep(ctx) })
 		})
-		for _, r := range p.Rounds {
-			loops.Go(func() { p.every(ctx, r.Every, r.What, func() error { return r.Do(ctx) }) })
-		}
 		loops.Go(func() {
 			p.every(ctx, p.Settings.Seal, "sealing the audit trail", func() error { return p.Sealer.Seal(ctx) })
 		})
+	}
+	for _, r := range p.Rounds {
+		if r.Own || p.Worker != nil {
+			loops.Go(func() { p.every(ctx, r.Every, r.What, func() error { return r.Do(ctx) }) })
+		}
 	}
 	if p.Refusals != nil {
 		loops.Go(func() {
@@ -172,10 +176,16 @@ func (p *Process) stop() error {
 		both.Go(func() { worker = p.Worker.Stop(ctx) })
 	}
 	both.Wait()
-	if p.Refusals == nil {
-		return errors.Join(api, worker)
+	errs := []error{api, worker}
+	if p.Refusals != nil {
+		errs = append(errs, p.Refusals.Flush(ctx, true))
 	}
-	return errors.Join(api, worker, p.Refusals.Flush(ctx, true))
+	for _, r := range p.Rounds {
+		if r.Last != nil && (r.Own || p.Worker != nil) {
+			errs = append(errs, r.Last(ctx))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // every calls do at once and then at the interval. An error is told and the

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,5 +82,38 @@ func TestTheAdminAddressAnswersUntilAllElseHasStopped(t *testing.T) {
 	}
 	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
 		t.Error("the admin address still answers")
+	}
+}
+
+// counted is something that is done again and again.
+type counted struct{ done, last atomic.Int32 }
+
+func (c *counted) round(own bool) host.Round {
+	add := func(n *atomic.Int32) func(context.Context) error {
+		return func(context.Context) error { n.Add(1); return nil }
+	}
+	return host.Round{What: "counting", Every: time.Hour, Do: add(&c.done), Own: own, Last: add(&c.last)}
+}
+
+// What a process does for itself it does with jobs or without, what workers do
+// only with; and both once more at the end.
+func TestAProcessSeesToItselfWithoutJobsToo(t *testing.T) {
+	for _, works := range []bool{false, true} {
+		var own, shared counted
+		p := &host.Process{Rounds: []host.Round{own.round(true), shared.round(false)}, Log: slog.New(slog.DiscardHandler),
+			Settings: host.Settings{Reconcile: time.Hour, Sweep: time.Hour, Seal: time.Hour, Drain: time.Minute}}
+		want := int32(0)
+		if works {
+			w := slow{make(chan struct{}), make(chan struct{})}
+			close(w.let)
+			p.Worker, p.Reconciler, p.Sweeper, p.Sealer, want = w, idle{}, idle{}, idle{}, 1
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		if err := p.Run(ctx, stop); err != nil {
+			t.Error(err)
+		}
+		if own.done.Load() != 1 || own.last.Load() != 1 || shared.done.Load() != want || shared.last.Load() != want {
+			t.Errorf("with jobs: %t; for itself %d and %d, as a worker %d and %d", works, own.done.Load(), own.last.Load(), shared.done.Load(), shared.last.Load())
+		}
 	}
 }

@@ -44,8 +44,11 @@ type Outcome struct {
 	Held    domain.Hold             // what waits for a person instead; then nothing else was taken over
 }
 
+// Errand is what asking HPMS is known by.
+const Errand = "hpms"
+
 const (
-	errand   = "hpms"
+	errand   = Errand
 	atMost   = 10 * time.Minute // for asking once
 	tryAgain = 5 * time.Minute  // after HPMS could not be asked
 )
@@ -71,6 +74,7 @@ func (u *UseCase) Refresh(ctx context.Context, actor domain.Actor) (Outcome, err
 
 func (u *UseCase) refresh(ctx context.Context, actor domain.Actor, insist bool) (out Outcome, err error) {
 	var token string
+	begun := u.Clock.Now()
 	if err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
 		token, err = tx.Errands.Take(ctx, errand, insist, atMost)
 		return err
@@ -96,14 +100,22 @@ func (u *UseCase) refresh(ctx context.Context, actor domain.Actor, insist bool) 
 		rest, out = min(rest, tryAgain), Outcome{}
 	}
 	// However it ended, the errand is given back and what happened is told.
-	told := domain.AuditRecord{At: u.Clock.Now(), Actor: actor, Action: "hpms.refresh", Outcome: "done", Detail: out.detail()}
+	told := domain.AuditRecord{At: u.Clock.Now(), Actor: actor, Action: "hpms.refresh", Outcome: domain.DoneRun, Detail: out.detail()}
 	if err != nil {
 		told.Outcome, told.Detail = string(domain.CodeOf(err)), map[string]string{"error": err.Error()}
 	} else if out.Held.ID != "" {
-		told.Outcome = "held"
+		told.Outcome = domain.HeldRun
 	}
 	if tellErr := u.Store.Do(context.WithoutCancel(ctx), func(ctx context.Context, tx ports.Tx) error {
 		if err := tx.Errands.End(ctx, errand, token, rest); err != nil {
+			return err
+		}
+		before, err := tx.ErrandBook.Get(ctx, errand)
+		if err != nil {
+			return err
+		}
+		run := domain.ErrandRun{EndedAt: told.At, Took: told.At.Sub(begun), Outcome: told.Outcome, Detail: told.Detail}
+		if err := tx.ErrandBook.Note(ctx, errand, run.After(before.Last)); err != nil {
 			return err
 		}
 		return tx.Audit.Record(ctx, told)

@@ -19,10 +19,13 @@ func (u *UseCase) Plan(ctx context.Context, id domain.JobID) error {
 	var s domain.ExportJobState
 	if err := u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
 		job, err := tx.Jobs.Get(ctx, id)
-		if err == nil {
-			s = job.State()
+		if err != nil {
+			return err
 		}
-		return err
+		if s = job.State(); s.State != domain.Submitted {
+			return nil
+		}
+		return paused(ctx, tx)
 	}); err != nil || s.State != domain.Submitted {
 		return err
 	}

@@ -46,6 +46,9 @@ func (u *UseCase) Take(ctx context.Context) (Work, error) {
 
 func (u *UseCase) take(ctx context.Context) (w Work, err error) {
 	err = u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		if err := paused(ctx, tx); err != nil {
+			return err
+		}
 		shares, err := tx.Partitions.Shares(ctx)
 		if err != nil {
 			return err
@@ -73,6 +76,20 @@ func (u *UseCase) take(ctx context.Context) (w Work, err error) {
 		return domain.Errorf(domain.Unavailable, "the partitions that wait may not be begun yet")
 	})
 	return w, err
+}
+
+// pauseLook is how often workers look whether a pause is over.
+const pauseLook = 5 * time.Second
+
+// paused refuses to begin anything while staff have everything pause.
+func paused(ctx context.Context, tx ports.Tx) error {
+	pause, err := tx.Switches.Get(ctx, domain.PauseSwitch)
+	if err != nil || pause.Value == "" {
+		return err
+	}
+	e := domain.Errorf(domain.Unavailable, "staff paused the queue")
+	e.RetryAfter = pauseLook
+	return e
 }
 
 // Do does a partition: it fetches, filters and trims its enrollees' claims into

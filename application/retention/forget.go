@@ -24,3 +24,16 @@ func (u *UseCase) forget(ctx context.Context) error {
 		}
 	}
 }
+
+// forgetFigures removes what is known of calls to the claims source: of short
+// stretches soon, of long ones with the jobs of that time.
+func (u *UseCase) forgetFigures(ctx context.Context) error {
+	now := u.Clock.Now()
+	return u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.SourceFigures.Prune(ctx, domain.ShortStretch, now.Add(-domain.KeepShort))
+		if err == nil && u.Settings.KeepJobs > 0 {
+			_, err = tx.SourceFigures.Prune(ctx, domain.LongStretch, now.Add(-u.Settings.KeepJobs))
+		}
+		return err
+	})
+}

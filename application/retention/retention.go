@@ -24,6 +24,8 @@ type UseCase struct {
 // Settings are how long things are kept.
 type Settings struct {
 	KeepJobs time.Duration // what is known of jobs that ended, the audit trail apart; 0 is for ever
+	Every    time.Duration // between two sweeps
+	Hold     time.Duration // how long a sweeper that fell silent keeps others from sweeping
 }
 
 // root is the prefix of all keys of exports; see domain.AttemptPrefix.
@@ -35,36 +37,42 @@ const root = "jobs/"
 // an error with one job and returns all errors together. Only when there was
 // none does it let go of old jobs: as long as a file is there, so is its job.
 func (u *UseCase) Sweep(ctx context.Context) error {
+	_, err := u.sweep(ctx)
+	return err
+}
+
+func (u *UseCase) sweep(ctx context.Context) (swept domain.Swept, err error) {
+	swept = domain.NewSwept()
 	errs := []error{u.expire(ctx)}
 	// The listing comes before the look at each job: a file written after it is
 	// not in the listing, so what a living attempt writes is never taken.
-	keys := map[domain.JobID][]string{}
+	files := map[domain.JobID][]ports.FileInfo{}
 	for f, err := range u.Files.List(ctx, root) {
 		if err != nil {
-			return errors.Join(append(errs, err)...)
+			return swept, errors.Join(append(errs, err)...)
 		}
 		id, _, _ := strings.Cut(strings.TrimPrefix(f.Key, root), "/")
-		keys[domain.JobID(id)] = append(keys[domain.JobID(id)], f.Key)
+		files[domain.JobID(id)] = append(files[domain.JobID(id)], f)
 	}
-	for id, keys := range keys {
-		errs = append(errs, u.sweepJob(ctx, id, keys))
+	for id, files := range files {
+		errs = append(errs, u.sweepJob(ctx, id, files, &swept))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return err
+		return swept, err
 	}
-	return errors.Join(u.prune(ctx), u.forget(ctx))
+	return swept, errors.Join(u.prune(ctx), u.forget(ctx), u.forgetFigures(ctx))
 }
 
 // Clear deletes the files of one job that are no longer wanted.
 func (u *UseCase) Clear(ctx context.Context, id domain.JobID) error {
-	var keys []string
+	var files []ports.FileInfo
 	for f, err := range u.Files.List(ctx, domain.JobPrefix(id)) {
 		if err != nil {
 			return err
 		}
-		keys = append(keys, f.Key)
+		files = append(files, f)
 	}
-	return u.sweepJob(ctx, id, keys)
+	return u.sweepJob(ctx, id, files, &domain.Swept{})
 }
 
 func (u *UseCase) expire(ctx context.Context) error {
@@ -90,18 +98,24 @@ func (u *UseCase) told(action string, id domain.JobID, detail map[string]string)
 	return domain.AuditRecord{At: u.Clock.Now(), Actor: domain.System("retention"), Action: action, Target: string(id), Outcome: "done", Detail: detail}
 }
 
-func (u *UseCase) sweepJob(ctx context.Context, id domain.JobID, keys []string) error {
-	wanted, err := u.wanted(ctx, id)
+func (u *UseCase) sweepJob(ctx context.Context, id domain.JobID, files []ports.FileInfo, swept *domain.Swept) error {
+	wanted, over, err := u.wanted(ctx, id)
 	if err != nil {
 		return err
 	}
-	deleted := 0
-	for _, key := range keys {
-		if wanted(key) {
+	deleted, now := 0, u.Clock.Now()
+	for _, f := range files {
+		if wanted(f.Key) {
+			swept.Keep(f.Bytes, now.Sub(f.Modified))
 			continue
 		}
-		if err := u.Files.Delete(ctx, key); err != nil {
+		if err := u.Files.Delete(ctx, f.Key); err != nil {
 			return err
+		}
+		if swept.Freed += f.Bytes; over {
+			swept.Deleted++
+		} else {
+			swept.Orphans++
 		}
 		deleted++
 	}
@@ -113,17 +127,18 @@ func (u *UseCase) sweepJob(ctx context.Context, id domain.JobID, keys []string) 
 	})
 }
 
-// wanted returns which keys of the job still belong to something.
-func (u *UseCase) wanted(ctx context.Context, id domain.JobID) (func(key string) bool, error) {
-	none := func(string) bool { return false }
+// wanted returns which keys of the job still belong to something, and whether
+// the others are of a job whose time is over.
+func (u *UseCase) wanted(ctx context.Context, id domain.JobID) (wanted func(key string) bool, over bool, err error) {
 	keep := map[string]bool{}
 	var living []string
-	err := u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+	err = u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
 		job, err := tx.Jobs.Get(ctx, id)
 		if err != nil {
 			return err
 		}
 		if s := job.State().State; !s.Active() && s != domain.Successful || job.ExpiredAt(u.Clock.Now()) {
+			over = true
 			return nil
 		}
 		parts, err := tx.Partitions.OfJob(ctx, id)
@@ -137,10 +152,8 @@ func (u *UseCase) wanted(ctx context.Context, id domain.JobID) (func(key string)
 		}
 		return err
 	})
-	if domain.CodeOf(err) == domain.NotFound {
-		return none, nil
-	} else if err != nil {
-		return nil, err
+	if err != nil && domain.CodeOf(err) != domain.NotFound { // of a job that is not there, nothing is wanted
+		return nil, false, err
 	}
 	return func(key string) bool {
 		for _, prefix := range living {
@@ -149,5 +162,5 @@ func (u *UseCase) wanted(ctx context.Context, id domain.JobID) (func(key string)
 			}
 		}
 		return keep[key]
-	}, nil
+	}, over, nil
 }
