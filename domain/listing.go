@@ -127,6 +127,17 @@ func AsCorrected(events []AttestationEvent, id string) (AttestationEvent, bool) 
 	return all[i], true
 }
 
+// Incomplete returns the events of a history, as corrected, of which HPMS does not
+// say everything: how an attestation ended, or who attested.
+func Incomplete(events []AttestationEvent) (open []AttestationEvent) {
+	for _, e := range effective(events) {
+		if e.Kind == EndUnknown || e.Kind.Begins() && e.Attestor.Name == "" {
+			open = append(open, e)
+		}
+	}
+	return open
+}
+
 // startedBy returns the event, as corrected, that gave the data start of a day.
 func startedBy(events []AttestationEvent, on Date) (start AttestationEvent, ok bool) {
 	var s Standing

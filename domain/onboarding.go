@@ -30,6 +30,8 @@ type SandboxExport struct {
 	Job JobID
 	At  time.Time // when staff verified it
 	By  string
+
+	Elsewhere bool // in another installation, where whoever verified it looked: here it could not be
 }
 
 // Override lets credentials be issued before the steps are done.

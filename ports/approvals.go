@@ -26,6 +26,8 @@ type Onboardings interface {
 	Put(ctx context.Context, o domain.Onboarding) error
 	// Get returns a contract's, an empty one where there is none.
 	Get(ctx context.Context, n domain.ContractNumber) (domain.Onboarding, error)
+	// List returns all there are, by contract.
+	List(ctx context.Context) ([]domain.Onboarding, error)
 }
 
 // OneTimeLinks holds secrets on their way to sponsors.

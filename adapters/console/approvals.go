@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"cms.gov/ab2d/application/oversight"
 	"cms.gov/ab2d/domain"
 	web "cms.gov/ab2d/web/console"
 )
@@ -97,6 +98,9 @@ func (a *ask) approvalPage(action string) (p domain.Approval, s web.Shell, title
 	here := approvalsPath + "/" + p.ID
 	f = web.Form{Action: here + "/" + action, Back: here, Says: []string{p.By.Name + " asks: " + p.Says, "Reason given: " + p.Reason.Text}, Fields: reasonFields()}
 	title, f.Submit = "Approve the request on "+p.Target, "Approve it and have it done"
+	if p.Action == domain.PairClient {
+		f.Says = append(f.Says, "A link is made then that shows the client's secret once. You get it, to send it to the sponsor's data operations specialist.")
+	}
 	if action == "deny" {
 		title, f.Submit, f.Stop = "Deny the request on "+p.Target, "Deny it", true
 	}
@@ -123,13 +127,16 @@ func (c *console) approvalAct(action string) func(*ask) error {
 		if err != nil {
 			return err
 		}
+		var link oversight.Link
 		if action == "approve" {
-			_, err = a.Oversight.Approve(a.ctx(), a.who, p.ID, a.why())
+			if p, link, err = a.Oversight.Approve(a.ctx(), a.who, p.ID, a.why()); err == nil && link.Key != "" {
+				return a.linked("The client is created", link.Client, link)
+			}
 		} else {
 			_, err = a.Oversight.Deny(a.ctx(), a.who, p.ID, a.why())
 		}
 		if err == nil {
-			return a.Redirect(approvalsPath+"/"+p.ID+"?done=decided", fiber.StatusSeeOther)
+			return a.Redirect(approvalsPath+"/"+a.Params("id")+"?done=decided", fiber.StatusSeeOther)
 		}
 		return a.refused(s, title, form, err)
 	}

@@ -125,7 +125,8 @@ func (w *world) pages() map[string]string {
 		"client-disable": "/console/clients/client/disable", "client-keys": "/console/clients/client/keys",
 		"audit": "/console/audit", "audit-refused": "/console/audit?outcome=refused", "system": "/console/system", "settings": "/console/settings", "maintenance": "/console/system/maintenance",
 		"approvals": "/console/approvals", "held": "/console/held", "held-hpms": "/console/held/listed", "held-enrollment": "/console/held/people", "held-release": "/console/held/listed/release",
-		"specialist": "/console/contracts/S0001/specialist", "sandbox-export": "/console/contracts/S0001/sandbox", "override": "/console/contracts/S0001/override", "updates": "/console/contracts/S0001/updates", "client-deliver": "/console/clients/client/deliver",
+		"specialist": "/console/contracts/S0001/specialist", "sandbox-export": "/console/contracts/S0001/sandbox", "override": "/console/contracts/S0001/override", "contract-edit": "/console/contracts/S0001/edit", "contract-new": "/console/contracts/new?sponsor=sponsor", "sponsor-new": "/console/sponsors/new",
+		"sponsor-edit": "/console/sponsors/sponsor/edit", "sponsor-merge": "/console/sponsors/sponsor/merge", "sponsor-deactivate": "/console/sponsors/sponsor/deactivate", "sponsor-activate": "/console/sponsors/sponsor/activate", "client-deliver": "/console/clients/client/deliver",
 		"search": "/console/search?q=S000", "search-none": "/console/search?q=zzz", "missing": "/console/nowhere", "missing-job": "/console/jobs/none",
 	}
 	for state, id := range w.jobs {

@@ -316,7 +316,7 @@ func (c *console) clientAct(action string) func(*ask) error {
 				if !ok {
 					overlap = -1 // refused by the rule itself
 				}
-				made, failed := a.Clients.Rotate(a.ctx(), a.by(), k.ID, overlap)
+				made, failed := a.Oversight.RotateClient(a.ctx(), a.who, k.ID, overlap, a.why())
 				if failed == nil {
 					until := "The old one ends now."
 					if overlap > 0 {
@@ -325,8 +325,10 @@ func (c *console) clientAct(action string) func(*ask) error {
 					return a.page(web.SecretPage(a.clientShell("The secret is rotated", k.ID), "The secret is rotated", string(k.ID), made.Secret, until))
 				}
 				err = failed
-			case "enable", "disable":
-				err = a.Clients.SetEnabled(a.ctx(), a.by(), k.ID, action == "enable")
+			case "enable":
+				err = a.Oversight.EnableClient(a.ctx(), a.who, k.ID, a.why())
+			case "disable":
+				err = a.Clients.SetEnabled(a.ctx(), a.by(), k.ID, false)
 			case "networks":
 				var networks []netip.Prefix
 				if networks, err = a.networks(); err == nil {

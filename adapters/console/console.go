@@ -117,6 +117,7 @@ func Mount(app *fiber.App, cfg Config, use UseCases) error {
 func (c *console) pages(g fiber.Router) {
 	c.jobPages(g)
 	c.dashboardPages(g)
+	c.partyPages(g) // before: /sponsors/new is no sponsor
 	c.contractPages(g)
 	c.clientPages(g)
 	c.auditPages(g)
@@ -270,11 +271,7 @@ func (c *console) explained(f *fiber.Ctx, err error) (e *domain.Error, quote str
 		return domain.Errorf(domain.NotFound, "There is nothing at this address."), ""
 	}
 	quote = domain.NewQuote()
-	path := f.Path()
-	if strings.HasPrefix(path, oncePath) {
-		path = oncePath // the rest is a key
-	}
-	c.Log.ErrorContext(f.UserContext(), "console", "path", path, "error", err, "quote", quote)
+	c.Log.ErrorContext(f.UserContext(), "console", "path", f.Path(), "error", err, "quote", quote)
 	return domain.Errorf(domain.Internal, "An internal error occurred.").WithNext("Try again. If it goes on, tell the help desk."), quote
 }
 

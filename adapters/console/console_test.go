@@ -29,7 +29,9 @@ func (w *world) actions() map[string]domain.Permission {
 		"/console/clients/client/enable": domain.MayManageClients, "/console/clients/client/networks": domain.MayManageClients, "/console/clients/client/keys": domain.MayManageClients,
 		"/console/clients/client/revoke": domain.MayManageClients, "/console/clients/client/deliver": domain.MayManageClients, "/console/system/maintenance": domain.MayManageSettings,
 		"/console/contracts/S0001/specialist": domain.MayManageContracts, "/console/contracts/S0001/sandbox": domain.MayManageContracts, "/console/contracts/S0001/override": domain.MayManageContracts,
-		"/console/contracts/S0001/updates": domain.MayManageContracts, "/console/held/people/release": domain.MayManageContracts, "/console/held/listed/reject": domain.MayManageContracts,
+		"/console/sponsors/new": domain.MayManageContracts, "/console/sponsors/sponsor/edit": domain.MayManageContracts, "/console/sponsors/sponsor/merge": domain.MayManageContracts,
+		"/console/sponsors/sponsor/deactivate": domain.MayManageContracts, "/console/sponsors/sponsor/activate": domain.MayManageContracts, "/console/contracts/new": domain.MayManageContracts, "/console/contracts/S0001/edit": domain.MayManageContracts,
+		"/console/held/people/release": domain.MayManageContracts, "/console/held/listed/reject": domain.MayManageContracts,
 	}
 }
 
@@ -135,13 +137,13 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 	v := w.signIn(t, "sandbox-admin")
 	none := string(domain.NewJobID())
 	for _, path := range []string{"/console/jobs/" + none, "/console/jobs/odd", "/console/jobs/" + none + "/cancel", "/console/contracts/S9999", "/console/contracts/odd", "/console/contracts/S9999/attestation?kind=lapse",
-		"/console/contracts/S0001/attestation?kind=odd", "/console/clients/none", "/console/clients/none/rotate", "/console/sponsors/none", "/console/nowhere", "/console/jobs/" + string(w.jobs[domain.Failed]) + "?tab=odd"} {
+		"/console/contracts/S0001/attestation?kind=odd", "/console/clients/none", "/console/clients/none/rotate", "/console/sponsors/none", "/console/sponsors/none/edit", "/console/sponsors/none/merge", "/console/contracts/S9999/edit", "/console/contracts/odd/edit", "/console/nowhere", "/console/jobs/" + string(w.jobs[domain.Failed]) + "?tab=odd"} {
 		if a := v.get(path); a.status != 404 {
 			t.Errorf("%s is answered %d", path, a.status)
 		}
 	}
 	token := v.token("/console/")
-	for _, path := range []string{"/console/jobs/" + none + "/cancel", "/console/jobs/" + none + "/retry", "/console/clients/none/disable", "/console/contracts/S9999/attestation"} {
+	for _, path := range []string{"/console/jobs/" + none + "/cancel", "/console/jobs/" + none + "/retry", "/console/clients/none/disable", "/console/contracts/S9999/attestation", "/console/sponsors/none/edit", "/console/sponsors/none/merge", "/console/sponsors/none/deactivate", "/console/contracts/S9999/edit"} {
 		if a := v.post(path, url.Values{"token": {token}, "reason": {"asked for by the sponsor"}, "kind": {"lapse"}}); a.status != 404 {
 			t.Errorf("a form to %s is answered %d", path, a.status)
 		}

@@ -69,8 +69,16 @@ func contractCells(r oversight.ContractRow) []web.Cell {
 	if !r.Standing.DataStart.IsZero() {
 		start = r.Standing.DataStart.String()
 	}
-	return []web.Cell{{Text: string(r.Number), URL: contractsPath + "/" + string(r.Number)}, {Text: r.Name}, {Text: r.Of.Name, URL: sponsorsPath + "/" + string(r.Sponsor)},
+	return []web.Cell{{Text: string(r.Number), URL: contractsPath + "/" + string(r.Number)}, {Text: r.Name, Note: testNote(r.Type)}, {Text: r.Of.Name, URL: sponsorsPath + "/" + string(r.Sponsor)},
 		{Badge: &badge}, {Text: start}, {Text: web.Count(r.Clients)}, instant(r.LastExport)}
+}
+
+// testNote marks contracts whose people are made up.
+func testNote(t domain.ContractType) string {
+	if t == "" || t == domain.NormalContract {
+		return ""
+	}
+	return typeWords(t)
 }
 
 func instant(t time.Time) web.Cell {
@@ -88,7 +96,7 @@ func (c *console) contracts(a *ask) error {
 		return err
 	}
 	v := web.List{Title: "Contracts", Says: plural(len(rows), "contract"), Empty: "No contracts match.", Reset: web.Link{Text: "Show all", URL: contractsPath},
-		Actions: []web.Link{{Text: "Download CSV", URL: a.with(root + "/contracts.csv")}},
+		Actions: append([]web.Link{{Text: "Download CSV", URL: a.with(root + "/contracts.csv")}}, a.addContract()...),
 		Filters: []web.Field{{Name: "attestation", Label: "Attestation", Kind: "select", Options: choose([]web.Option{{Text: "Any"}, {Value: "attested", Text: "Attested"}, {Value: "grace", Text: "In grace"}, {Value: "lapsed", Text: "Lapsed"}, {Value: "never", Text: "Never attested"}}, a.Query("attestation"))}},
 		Table:   web.Table{Caption: "Contracts by number", Columns: contractColumns, Numbers: []int{5}}}
 	for _, r := range rows {
@@ -97,18 +105,25 @@ func (c *console) contracts(a *ask) error {
 	return a.page(web.ListPage(a.shell("Contracts", contractsPath), v, contractsPath))
 }
 
+func (a *ask) addContract() []web.Link {
+	if !a.who.May(domain.MayManageContracts) {
+		return nil
+	}
+	return []web.Link{{Text: "Add a contract", URL: contractsPath + "/new"}}
+}
+
 func (c *console) contractsCSV(a *ask) error {
 	rows, err := a.contractRows()
 	if err != nil {
 		return err
 	}
-	out := [][]string{{"contract", "name", "sponsor", "attestation", "data starts", "days left", "clients", "last export (UTC)"}}
+	out := [][]string{{"contract", "name", "sponsor", "attestation", "data starts", "days left", "clients", "last export (UTC)", "type", "updates"}}
 	for _, r := range rows {
 		last := ""
 		if !r.LastExport.IsZero() {
 			last = web.UTC(r.LastExport)
 		}
-		out = append(out, []string{string(r.Number), r.Name, r.Of.Name, standingKey(r.Standing, r.Today), r.Standing.DataStart.String(), fmt.Sprint(r.Standing.DaysLeft(r.Today)), fmt.Sprint(r.Clients), last})
+		out = append(out, []string{string(r.Number), r.Name, r.Of.Name, standingKey(r.Standing, r.Today), r.Standing.DataStart.String(), fmt.Sprint(r.Standing.DaysLeft(r.Today)), fmt.Sprint(r.Clients), last, string(r.Facts().Type), string(r.Facts().Updates)})
 	}
 	return a.table("contracts", out)
 }
@@ -118,10 +133,14 @@ func (c *console) sponsors(a *ask) error {
 	if err != nil {
 		return err
 	}
-	v := web.List{Title: "Sponsors", Says: plural(len(rows), "sponsor"), Empty: "There are no sponsors. They come with the import from HPMS.", Actions: []web.Link{{Text: "Download CSV", URL: root + "/sponsors.csv"}},
-		Table: web.Table{Caption: "Sponsors by id", Columns: []string{"Sponsor", "Parent organization", "Contracts", "Attested", "Last export"}, Numbers: []int{2, 3}}}
+	v := web.List{Title: "Sponsors", Says: plural(len(rows), "sponsor"), Empty: "There are no sponsors. They come with the import from HPMS, or are added by hand.", Actions: []web.Link{{Text: "Download CSV", URL: root + "/sponsors.csv"}},
+		Table: web.Table{Caption: "Sponsors by id", Columns: []string{"Sponsor", "Parent organization", "State", "Contracts", "Attested", "Last export"}, Numbers: []int{3, 4}}}
+	if a.who.May(domain.MayManageContracts) {
+		v.Actions = append(v.Actions, web.Link{Text: "Add a sponsor", URL: sponsorsPath + "/new"})
+	}
 	for _, r := range rows {
-		v.Table.Rows = append(v.Table.Rows, []web.Cell{{Text: r.Name, URL: sponsorsPath + "/" + string(r.ID)}, {Text: cmp.Or(r.Parent, "–")}, {Text: web.Count(len(r.Contracts))}, {Text: web.Count(r.Attested)}, instant(r.LastExport)})
+		badge := sponsorBadge(r.Sponsor)
+		v.Table.Rows = append(v.Table.Rows, []web.Cell{{Text: r.Name, URL: sponsorsPath + "/" + string(r.ID)}, {Text: cmp.Or(r.Parent, "–")}, {Badge: &badge}, {Text: web.Count(len(r.Contracts))}, {Text: web.Count(r.Attested)}, instant(r.LastExport)})
 	}
 	return a.page(web.ListPage(a.shell("Sponsors", sponsorsPath), v, sponsorsPath))
 }
@@ -131,9 +150,9 @@ func (c *console) sponsorsCSV(a *ask) error {
 	if err != nil {
 		return err
 	}
-	out := [][]string{{"sponsor", "name", "parent", "contracts", "attested"}}
+	out := [][]string{{"sponsor", "name", "parent", "state", "merged into", "contracts", "attested"}}
 	for _, r := range rows {
-		out = append(out, []string{string(r.ID), r.Name, r.Parent, fmt.Sprint(len(r.Contracts)), fmt.Sprint(r.Attested)})
+		out = append(out, []string{string(r.ID), r.Name, r.Parent, sponsorBadge(r.Sponsor).Text, string(r.Merged), fmt.Sprint(len(r.Contracts)), fmt.Sprint(r.Attested)})
 	}
 	return a.table("sponsors", out)
 }
@@ -143,18 +162,27 @@ func (c *console) sponsor(a *ask) error {
 	if err != nil {
 		return err
 	}
-	id := domain.SponsorID(a.Params("id"))
-	i := slices.IndexFunc(rows, func(r oversight.SponsorRow) bool { return r.ID == id })
-	if i < 0 {
-		return domain.Errorf(domain.NotFound, "There is no sponsor %.60q.", id).WithNext("The list of sponsors shows all there are.")
+	r, err := sponsorOf(rows, domain.SponsorID(a.Params("id")))
+	if err != nil {
+		return err
 	}
 	known, err := a.Clients.List(a.ctx())
 	if err != nil {
 		return err
 	}
-	r := rows[i]
-	v := web.Detail{Title: r.Name, Facts: []web.Fact{{Name: "Id", Text: string(r.ID), Code: true}, {Name: "Parent organization", Text: cmp.Or(r.Parent, "–")}, {Name: "Contracts", Text: fmt.Sprintf("%d, of which %d attested", len(r.Contracts), r.Attested)},
+	badge := sponsorBadge(r.Sponsor)
+	v := web.Detail{Title: r.Name, Badge: &badge, Actions: a.sponsorActions(r.Sponsor), Facts: []web.Fact{{Name: "Id", Text: string(r.ID), Code: true}, {Name: "Parent organization", Text: cmp.Or(r.Parent, "–")}, {Name: "Contracts", Text: fmt.Sprintf("%d, of which %d attested", len(r.Contracts), r.Attested)},
 		{Name: "Jobs", Text: "Show its jobs", URL: jobsPath + "?sponsor=" + string(r.ID)}}}
+	if r.ID.IsListed() {
+		v.Facts = append(v.Facts, web.Fact{Name: "Name is kept", Text: keptBy(r.Updates)})
+	}
+	if r.Merged != "" {
+		v.Says, v.Tone = "It was merged into another sponsor, which has all that was its.", "warn"
+		v.Facts = append(v.Facts, web.Fact{Name: "Merged into", Text: string(r.Merged), URL: sponsorsPath + "/" + string(r.Merged)})
+	}
+	if v.History, v.Shown, err = a.changes(r.ID); err != nil {
+		return err
+	}
 	contracts := web.Section{Title: "Contracts", Empty: "The sponsor has no contracts.", Table: web.Table{Caption: "Contracts", Columns: contractColumns, Numbers: []int{5}}}
 	for _, n := range r.Contracts {
 		contracts.Table.Rows = append(contracts.Table.Rows, contractCells(n))
@@ -167,6 +195,15 @@ func (c *console) sponsor(a *ask) error {
 	}
 	v.Parts = []web.Section{contracts, held}
 	return a.page(web.DetailPage(a.shell(r.Name, sponsorsPath, web.Link{Text: "Sponsors", URL: sponsorsPath}), v))
+}
+
+// changes are what was done to a sponsor itself.
+func (a *ask) changes(id domain.SponsorID) (entries []web.Entry, shown bool, err error) {
+	found, err := a.Oversight.History(a.ctx(), a.who, string(id))
+	for _, e := range found {
+		entries = append(entries, entryOf(e))
+	}
+	return entries, len(entries) > 0, err
 }
 
 func (a *ask) contractNumber() (domain.ContractNumber, error) {
@@ -228,12 +265,12 @@ func (c *console) contract(a *ask) error {
 		v.Tabs = append(v.Tabs, web.Link{Text: t[1], URL: a.with(here, "tab", t[0]), Current: t[0] == v.Tab})
 	}
 	v.Facts = []web.Fact{{Name: "Name", Text: held.Name}, {Name: "Sponsor", Text: held.Of.Name, URL: sponsorsPath + "/" + string(held.Sponsor)}, {Name: "Parent organization", Text: cmp.Or(held.Of.Parent, "–")}, {Name: "Last export", Text: "never"},
-		{Name: "Kept up to date", Text: map[bool]string{true: "by staff", false: "by HPMS"}[held.Updates == domain.Manual]}}
+		{Name: "Type", Text: typeWords(held.Type)}, {Name: "Kept up to date", Text: keptBy(held.Updates)}}
 	if !held.LastExport.IsZero() {
 		v.Facts[3] = web.Fact{Name: "Last export", At: held.LastExport}
 	}
 	if a.who.May(domain.MayManageContracts) {
-		v.Actions = append(attestActions(held.Standing, here), web.Link{Text: "Change who keeps it", URL: here + "/updates"})
+		v.Actions = append(attestActions(held.Standing, here), web.Link{Text: "Edit", URL: here + "/edit"})
 	}
 	if a.who.May(domain.MayRunJobs) && held.Standing.Active {
 		v.Actions = append(v.Actions, web.Link{Text: "Start an export", URL: jobsPath + "/start?contract=" + string(n)})

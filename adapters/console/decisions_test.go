@@ -158,11 +158,17 @@ func TestTwoPeopleCreateAClient(t *testing.T) {
 	if !strings.HasPrefix(here, "/console/approvals/") || strings.Contains(dana.get("/console/clients").body, "Nightly") {
 		t.Fatalf("asking is answered %d %s, or the client is there", asked.status, asked.to)
 	}
-	if a := kim.fill(here + "/approve"); a.status != 303 {
-		t.Fatalf("approving is answered %d", a.status)
+	a := kim.fill(here + "/approve")
+	_, key, _ := strings.Cut(a.body, "/console/once#")
+	key, _, _ = strings.Cut(key, "<")
+	if a.status != 200 || key == "" {
+		t.Fatalf("approving is answered %d, without a link", a.status)
 	}
-	if !strings.Contains(dana.get("/console/clients").body, "Nightly") || !strings.Contains(kim.get(here).body, "without a secret") {
-		t.Error("the client is not there, or the request does not say what came of it")
+	if !strings.Contains(dana.get("/console/clients").body, "Nightly") || !strings.Contains(kim.get(here).body, "got a link") || strings.Contains(kim.get(here).body, key) {
+		t.Error("the client is not there, or the request does not say what came of it, or tells the key")
+	}
+	if opened := w.visitor(t).post("/console/once", url.Values{"key": {key}}); opened.status != 200 || !strings.Contains(opened.body, `id="secret"`) {
+		t.Errorf("the link is answered %d", opened.status)
 	}
 }
 
@@ -236,16 +242,70 @@ func TestCredentialsWaitForTheStepsBefore(t *testing.T) {
 
 // A link shows the secret once, to whoever opens it first, and to nobody who
 // only looks at it.
+// What counts for a new client counts for one that is there already: enabling it,
+// or giving it a secret when it has none. One that leaked is replaced all the same.
+func TestCredentialsOfAClientThatIsThereWaitToo(t *testing.T) {
+	w := newWorld(t)
+	kim := w.signIn(t, "sandbox-admin")
+	client := func(change func(*domain.Client)) {
+		w.Do(func(ctx context.Context, tx ports.Tx) error {
+			return tx.Clients.Update(ctx, "client", func(c *domain.Client) error { change(c); return nil })
+		})
+	}
+	client(func(c *domain.Client) {
+		c.Enabled, c.Secrets = false, []domain.ClientSecret{{ID: "one", Hash: []byte("x"), CreatedAt: w.Clock.Now()}}
+	})
+	w.oversee.Onboard = true
+	if a := kim.fill("/console/clients/client/rotate", "overlap", "0"); a.status != 200 {
+		t.Errorf("replacing a secret is answered %d", a.status)
+	}
+	client(func(c *domain.Client) { c.Secrets = nil })
+	for _, action := range []string{"enable", "rotate", "deliver"} {
+		if a := kim.fill("/console/clients/client/"+action, "overlap", "0"); a.status != 409 || !strings.Contains(a.body, "not ready for credentials") {
+			t.Errorf("%s is answered %d", action, a.status)
+		}
+	}
+	w.oversee.Onboard = false
+	if a := kim.fill("/console/clients/client/enable"); a.status != 303 {
+		t.Errorf("enabling without the steps being asked for is answered %d", a.status)
+	}
+}
+
+// Where the sandbox is another installation, staff vouch for an export, for one
+// contract, and by name.
+func TestAnExportElsewhereIsVouchedFor(t *testing.T) {
+	w := newWorld(t)
+	w.oversee.SandboxElsewhere = true
+	kim := w.signIn(t, "sandbox-admin")
+	id := string(domain.NewJobID())
+	for _, odd := range []string{"", "odd", id[:8], id + "0"} {
+		if a := kim.fill("/console/contracts/S0001/sandbox", "job", odd); a.status != 422 {
+			t.Errorf("%q is answered %d", odd, a.status)
+		}
+	}
+	if page := kim.get("/console/contracts/S0001/sandbox").body; !strings.Contains(page, "you vouch for by name") {
+		t.Error("the form does not say what is checked")
+	}
+	if a := kim.fill("/console/contracts/S0001/sandbox", "job", id); a.status != 303 || !strings.Contains(kim.get("/console/contracts/S0001").body, "verified by Kim Larsen") {
+		t.Errorf("verifying is answered %d", a.status)
+	}
+	if a := kim.fill("/console/contracts/S0002/sandbox", "job", id); a.status != 409 || !strings.Contains(a.body, "given for contract S0001 already") {
+		t.Errorf("the same for another contract is answered %d", a.status)
+	}
+}
+
 func TestALinkDeliversASecretOnce(t *testing.T) {
 	w := newWorld(t)
 	dana := w.signIn(t, "sandbox-operator")
 	made := dana.fill("/console/clients/client/deliver", "overlap", "0")
 	_, link, _ := strings.Cut(made.body, `<code id="link">`)
 	link, _, _ = strings.Cut(link, "<")
-	at, ok := strings.CutPrefix(link, w.base)
+	const at = "/console/once"
+	key, ok := strings.CutPrefix(link, w.base+at+"#") // behind the #, which is sent to no server
 	if made.status != 200 || !ok {
 		t.Fatalf("making a link is answered %d: %q", made.status, link)
 	}
+	with := func(key string) url.Values { return url.Values{"key": {key}} }
 	between := func(body string) string {
 		_, secret, _ := strings.Cut(body, `<code id="secret">`)
 		secret, _, _ = strings.Cut(secret, "<")
@@ -257,7 +317,15 @@ func TestALinkDeliversASecretOnce(t *testing.T) {
 			t.Fatalf("looking at the link is answered %d", a.status)
 		}
 	}
-	opened := stranger.post(at, nil)
+	if a := stranger.get(at); a.header.Get("Referrer-Policy") != "no-referrer" {
+		t.Errorf("the page says %q of its address", a.header.Get("Referrer-Policy"))
+	}
+	for _, a := range []answer{stranger.get(at + "/" + key), stranger.post(at+"/"+key, nil), stranger.get(at + "?key=" + key), stranger.post(at+"?key="+key, nil)} {
+		if between(a.body) != "" {
+			t.Fatalf("a key in the address opens the link: %d", a.status)
+		}
+	}
+	opened := stranger.post(at, with(key))
 	var k domain.Client
 	w.Do(func(ctx context.Context, tx ports.Tx) (err error) {
 		k, err = tx.Clients.Get(ctx, "client")
@@ -266,17 +334,17 @@ func TestALinkDeliversASecretOnce(t *testing.T) {
 	if secret := between(opened.body); opened.status != 200 || !k.HasSecret(domain.SecretKey("key").Hash(secret), w.Clock.Now()) || strings.Contains(made.body, secret) {
 		t.Fatalf("opening is answered %d, or it is not the client's secret, or staff saw it", opened.status)
 	}
-	if a := stranger.post(at, nil); a.status != 404 || !strings.Contains(a.body, "opened already") || strings.Contains(a.body, "Sign in") {
+	if a := stranger.post(at, with(key)); a.status != 404 || !strings.Contains(a.body, "opened already") || strings.Contains(a.body, "Sign in") {
 		t.Errorf("opening again is answered %d", a.status)
 	}
 	_, link, _ = strings.Cut(dana.fill("/console/clients/client/deliver", "overlap", "24").body, `<code id="link">`)
 	link, _, _ = strings.Cut(link, "<")
 	w.Clock.Advance(72 * time.Hour)
-	if a := stranger.post(strings.TrimPrefix(link, w.base), nil); a.status != 404 {
+	if a := stranger.post(at, with(link)); a.status != 404 {
 		t.Errorf("opening after three days is answered %d", a.status)
 	}
-	if sent, got := w.trail(t, "client.link"), w.trail(t, "client.link.open"); len(sent) < 2 || len(got) != 1 || got[0].Actor.From != "127.0.0.1" || strings.Contains(got[0].Detail["link"], "once") {
-		t.Errorf("the trail tells %+v and %+v", sent, got)
+	if sent, got := w.trail(t, "client.link"), w.trail(t, "client.link.open"); len(sent) < 2 || len(got) != 1 || got[0].Actor.From != "127.0.0.1" || strings.Contains(fmt.Sprint(w.trail(t, "")), key) {
+		t.Errorf("the trail tells %+v and %+v, or the key", sent, got)
 	}
 }
 
@@ -355,20 +423,6 @@ func TestStaffCompleteWhatHPMSLeftOpen(t *testing.T) {
 	}
 	if grace := w.standing("S0003").Grace; grace != 2028_02_27 {
 		t.Errorf("after a lapse the attestation may come back until %s", grace)
-	}
-}
-
-func TestAContractIsKeptByStaffOrByHPMS(t *testing.T) {
-	w := newWorld(t)
-	mia := w.signIn(t, "sandbox-attestation")
-	if a := mia.fill("/console/contracts/S0001/updates", "updates", "odd"); a.status != 422 {
-		t.Errorf("an odd way is answered %d", a.status)
-	}
-	if a := mia.fill("/console/contracts/S0001/updates", "updates", "manual"); a.status != 303 || !strings.Contains(mia.get("/console/contracts/S0001").body, "by staff") {
-		t.Errorf("changing it is answered %d", a.status)
-	}
-	if did := w.trail(t, "contract.updates"); did[len(did)-1].Detail["before"] != "automatic" || did[len(did)-1].Detail["name"] != "Mia Chen" {
-		t.Errorf("the trail tells %+v", did)
 	}
 }
 

@@ -142,11 +142,20 @@ func (a *ask) holdPage(action string) (h oversight.HeldChange, s web.Shell, titl
 	f = web.Form{Action: here + "/" + action, Back: here, Says: []string{h.Reason}, Fields: reasonFields()}
 	if action == "release" {
 		title, f.Submit, f.Stop = "Release the held change", "Release it: take the change over", true
-		f.Warns = []string{fmt.Sprintf("%s would be gone: %s of %s.", map[bool]string{true: "Attested contracts", false: "Enrolled people"}[h.Kind == domain.HeldListing], web.Count(h.Dropped), web.Count(h.Before)), "Running exports of contracts whose attestation ends stop."}
+		f.Warns = []string{fmt.Sprintf("%s would be gone: %s of %s.", map[bool]string{true: "Attested contracts", false: "Enrolled people"}[h.Kind == domain.HeldListing], web.Count(h.Dropped), web.Count(h.Before)), "Running exports of contracts whose attestation ends stop, and their files cannot be fetched meanwhile.",
+			"A release cannot be taken back as a whole. " + undoing(h.Kind)}
 	} else {
 		title, f.Submit = "Reject the held change", "Keep what is in force"
 	}
 	return h, a.shell(title, heldPath, web.Link{Text: "Held changes", URL: heldPath}), title, f, err
+}
+
+// undoing says what is left to do for who released a change by mistake.
+func undoing(k domain.HoldKind) string {
+	if k == domain.HeldListing {
+		return "If it was wrong, have staff keep each contract and correct its ending, on its page: that brings the files back, but no export that was stopped."
+	}
+	return "If it was wrong, it takes the source to say otherwise: the next enrollment it brings is taken over as a whole, and exports from then on go by it."
 }
 
 func (c *console) holdForm(action string) func(*ask) error {

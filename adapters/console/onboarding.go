@@ -1,8 +1,8 @@
 package console
 
 import (
-	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -12,19 +12,19 @@ import (
 	web "cms.gov/ab2d/web/console"
 )
 
-// oncePath is what the addresses of one-time links begin with.
-const oncePath = root + "/once/"
+// oncePath is where one-time links lead to.
+const oncePath = root + "/once"
 
 func (c *console) onboardingPages(g fiber.Router) {
-	for _, action := range []string{"specialist", "sandbox", "override", "updates"} {
+	for _, action := range []string{"specialist", "sandbox", "override"} {
 		g.Get("/contracts/:id/"+action, c.guarded(domain.MayManageContracts, c.onboardForm(action)))
 		g.Post("/contracts/:id/"+action, c.guarded(domain.MayManageContracts, c.onboardAct(action)))
 	}
 	deliver, delivered := c.fresh(c.deliverForm), c.fresh(c.deliver)
 	g.Get("/clients/:id/deliver", c.guarded(domain.MayManageClients, deliver))
 	g.Post("/clients/:id/deliver", c.guarded(domain.MayManageClients, delivered))
-	g.Get("/once/:key", func(f *fiber.Ctx) error { return send(f, web.OncePage(oncePath+f.Params("key"))) })
-	g.Post("/once/:key", c.openLink)
+	g.Get("/once", unreferred, func(f *fiber.Ctx) error { return send(f, web.OncePage(oncePath)) })
+	g.Post("/once", unreferred, c.openLink)
 }
 
 // steps are the steps to production access, with where each is done.
@@ -52,6 +52,9 @@ func (a *ask) steps(c oversight.Contract) []web.Step {
 	}
 	if o.Sandbox.Job != "" {
 		sandbox = fmt.Sprintf("Job %s, verified by %s on %s", string(o.Sandbox.Job)[:8], o.Sandbox.By, web.When(o.Sandbox.At))
+		if o.Sandbox.Elsewhere {
+			sandbox += ", who looked it up in the sandbox: it cannot be seen from here"
+		}
 	}
 	steps := []web.Step{
 		{Says: "Attested", Done: c.Standing.Active, More: "An attestor (CEO, CFO or COO) has to be active.", Link: link(c.Standing.Active, domain.MayManageContracts, "Attest", here+"?tab=attestation")},
@@ -86,17 +89,12 @@ func (a *ask) onboardPage(action string) (n domain.ContractNumber, s web.Shell, 
 		title = "Verify the sandbox export of " + string(n)
 		f.Says = []string{"The sponsor sends the id of a job that it finished in the sandbox by itself."}
 		if a.Oversight.SandboxElsewhere {
-			f.Says = append(f.Says, "The sandbox is another installation: look the job up there before you record it.")
+			f.Says = append(f.Says, "The sandbox is another installation: look the job up there before you record it. Here is checked only that this is the id of a job and was not given for another contract; that the job is complete, and the sponsor's own, you vouch for by name.")
 		}
 		f.Fields = append([]web.Field{{Name: "job", Label: "Job id", Kind: "text", Value: string(o.Sandbox.Job)}}, f.Fields...)
 	case "override":
 		title, f.Submit, f.Stop = "Issue credentials of "+string(n)+" before the steps are done", "Override", true
 		f.Warns = []string{"Credentials may then be issued although steps before are not done. No claims leave without an active attestation all the same."}
-	case "updates":
-		title, f.Submit = "Who keeps contract "+string(n), "Change it"
-		f.Says = []string{"An automatic contract follows HPMS. A manual one is left to staff: what HPMS says of it is not taken over."}
-		f.Fields = append([]web.Field{{Name: "updates", Label: "Attestation and facts are", Kind: "select", Options: choose([]web.Option{{Value: string(domain.Automatic), Text: "automatic: from HPMS"}, {Value: string(domain.Manual), Text: "manual: by staff"}},
-			cmp.Or(string(held.Updates), string(domain.Automatic)))}}, f.Fields...)
 	}
 	return n, a.contractShell(title, n), title, f, err
 }
@@ -125,8 +123,6 @@ func (c *console) onboardAct(action string) func(*ask) error {
 			err = a.Oversight.VerifySandbox(a.ctx(), a.who, n, a.FormValue("job"), a.why())
 		case "override":
 			err = a.Oversight.Override(a.ctx(), a.who, n, a.why())
-		case "updates":
-			err = a.Oversight.SetUpdates(a.ctx(), a.who, n, domain.Updates(a.FormValue("updates")), a.why())
 		}
 		if err == nil {
 			return a.Redirect(contractsPath+"/"+string(n)+"?done=changed", fiber.StatusSeeOther)
@@ -167,18 +163,34 @@ func (c *console) deliver(a *ask) error {
 	if !ok {
 		overlap = -1 // refused by the rule itself
 	}
-	key, link, err := a.Oversight.SendLink(a.ctx(), a.who, id, overlap, a.why())
+	link, err := a.Oversight.SendLink(a.ctx(), a.who, id, overlap, a.why())
 	if err != nil {
 		return a.refused(s, title, form, err)
 	}
-	return a.page(web.LinkPage(a.clientShell("The link is made", id), string(id), a.PublicURL+oncePath+key, "It can be opened once, until "+web.When(link.EndsAt)+"."))
+	return a.linked("The link is made", id, link)
+}
+
+// linked shows a one-time link. Its key stands behind the #, which no browser
+// sends: so it is in no log, whoever keeps it, and in no Referer.
+func (a *ask) linked(title string, id domain.ClientID, l oversight.Link) error {
+	return a.page(web.LinkPage(a.clientShell(title, id), title, string(id), a.PublicURL+oncePath+"#"+l.Key, "It can be opened once, until "+web.When(l.EndsAt)+"."))
 }
 
 // overlaps are how long an old secret may count on.
 var overlaps = map[string]time.Duration{"0": 0, "24": 24 * time.Hour, "72": 72 * time.Hour}
 
+// unreferred keeps the address of a page from all that it leads to.
+func unreferred(f *fiber.Ctx) error {
+	f.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	return f.Next()
+}
+
 func (c *console) openLink(f *fiber.Ctx) error {
-	client, secret, err := c.Oversight.OpenLink(f.UserContext(), f.Params("key"), c.Address(f).String())
+	key := string(f.Context().PostArgs().Peek("key"))    // of the body alone: what an address says is logged
+	if _, after, whole := strings.Cut(key, "#"); whole { // somebody pasted the link
+		key = after
+	}
+	client, secret, err := c.Oversight.OpenLink(f.UserContext(), strings.TrimSpace(key), c.Address(f).String())
 	if err != nil {
 		e, _ := c.explained(f, err)
 		f.Status(statuses[e.Code])

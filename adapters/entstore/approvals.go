@@ -57,6 +57,11 @@ func (s onboardings) Get(ctx context.Context, n domain.ContractNumber) (domain.O
 	return row.Body, nil
 }
 
+func (s onboardings) List(ctx context.Context) ([]domain.Onboarding, error) {
+	rows, err := s.Onboarding.Query().All(ctx)
+	return sortedBy(all(rows, func(r *ent.Onboarding) domain.Onboarding { return r.Body }), func(o domain.Onboarding) domain.ContractNumber { return o.Contract }), err
+}
+
 // oneTimeLinks implements ports.OneTimeLinks.
 type oneTimeLinks struct{ unit }
 

@@ -59,6 +59,10 @@ func (s onboardings) Get(ctx context.Context, n domain.ContractNumber) (domain.O
 	return o, s.reading(ctx)
 }
 
+func (s onboardings) List(ctx context.Context) ([]domain.Onboarding, error) {
+	return byKey(s.onboardings), s.reading(ctx)
+}
+
 // oneTimeLinks implements ports.OneTimeLinks.
 type oneTimeLinks struct{ *unit }
 

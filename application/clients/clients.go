@@ -100,8 +100,20 @@ func (u *UseCase) CreateIn(ctx context.Context, tx ports.Tx, cmd New) (Created, 
 func (u *UseCase) Check(ctx context.Context, cmd New) error {
 	return u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
 		c, _ := u.toBe(cmd)
-		return u.check(ctx, tx, &c)
+		if err := u.check(ctx, tx, &c); err != nil {
+			return err
+		}
+		return usable(ctx, tx, c.Sponsor)
 	})
+}
+
+// usable refuses a client of a sponsor that takes part no more.
+func usable(ctx context.Context, tx ports.Tx, id domain.SponsorID) error {
+	s, err := tx.Sponsors.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.Usable()
 }
 
 // toBe is the client that a command asks for.
@@ -121,6 +133,9 @@ func (u *UseCase) toBe(cmd New) (c domain.Client, secret string) {
 func (u *UseCase) create(ctx context.Context, tx ports.Tx, cmd New) (Created, map[string]string, error) {
 	c, secret := u.toBe(cmd)
 	if err := u.check(ctx, tx, &c); err != nil {
+		return Created{}, nil, err
+	}
+	if err := usable(ctx, tx, c.Sponsor); err != nil {
 		return Created{}, nil, err
 	}
 	switch _, err := tx.Clients.Get(ctx, c.ID); domain.CodeOf(err) {
@@ -172,7 +187,12 @@ func (u *UseCase) SetEnabled(ctx context.Context, by By, id domain.ClientID, ena
 	if !enabled {
 		action = Disable
 	}
-	_, err := u.change(ctx, by, action, id, func(_ context.Context, _ ports.Tx, c *domain.Client) (map[string]string, error) {
+	_, err := u.change(ctx, by, action, id, func(ctx context.Context, tx ports.Tx, c *domain.Client) (map[string]string, error) {
+		if enabled {
+			if err := usable(ctx, tx, c.Sponsor); err != nil {
+				return nil, err
+			}
+		}
 		before := fmt.Sprint(c.Enabled)
 		c.Enabled = enabled
 		return map[string]string{"before": before, "after": fmt.Sprint(enabled)}, nil

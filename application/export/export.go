@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"cms.gov/ab2d/application/parties"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 )
@@ -184,6 +185,12 @@ func (u *UseCase) accept(ctx context.Context, tx ports.Tx, cmd Start, id domain.
 	if err := u.checkRoom(ctx, tx, attested); err != nil {
 		return nil, err
 	}
+	// Read behind that lock: the sponsor may just have been merged into another.
+	owner, err := parties.Owner(ctx, tx, cmd.Client.Sponsor)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Client.Sponsor = owner.ID
 	if cmd.SinceLast {
 		if cmd.Window.Since, err = lastFetched(ctx, tx, cmd, attested); err != nil {
 			return nil, err

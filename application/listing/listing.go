@@ -4,7 +4,6 @@
 package listing
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -209,29 +208,28 @@ func (u *UseCase) Decide(ctx context.Context, actor domain.Actor, id string, sta
 // SetUpdates says whether a contract follows HPMS or is left to staff. What is
 // told goes into the audit trail.
 func (u *UseCase) SetUpdates(ctx context.Context, actor domain.Actor, n domain.ContractNumber, updates domain.Updates, reason string, told map[string]string) error {
-	if updates != domain.Automatic && updates != domain.Manual {
-		return domain.Errorf(domain.Invalid, "%q is neither %s nor %s.", updates, domain.Automatic, domain.Manual)
-	}
 	if strings.TrimSpace(reason) == "" {
 		return domain.Errorf(domain.Invalid, "The reason is missing.").WithNext("Say why, in a few words.")
 	}
 	return u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-		c, err := tx.Contracts.Get(ctx, n)
-		if err != nil {
+		var before domain.Updates
+		if err := tx.Contracts.Update(ctx, n, func(c *domain.Contract) error {
+			f := c.Facts()
+			before, f.Updates = f.Updates, updates
+			return c.Edit(f)
+		}); err != nil {
 			return err
 		}
-		before := cmp.Or(c.Updates, domain.Automatic)
-		c.Updates = updates
-		if err := tx.Contracts.Put(ctx, c); err != nil {
-			return err
-		}
-		if err := tx.Errands.Wake(ctx, errand); err != nil {
+		if err := Wake(ctx, tx); err != nil {
 			return err
 		}
 		return tx.Audit.Record(ctx, domain.AuditRecord{At: u.Clock.Now(), Actor: actor, Action: "contract.updates", Target: string(n), Outcome: "done",
 			Detail: map[string]string{"before": string(before), "after": string(updates), "reason": reason}}.Telling(told))
 	})
 }
+
+// Wake has HPMS asked at once, since what staff changed may let it have a say.
+func Wake(ctx context.Context, tx ports.Tx) error { return tx.Errands.Wake(ctx, errand) }
 
 // wanted is an event that would bring a contract in line with HPMS.
 type wanted struct {

@@ -246,6 +246,50 @@ func TestManualContractsAreLeftAlone(t *testing.T) {
 	}
 }
 
+// What staff keep of a sponsor HPMS does not overwrite, and an organization that
+// staff found to be another stays so: also its contracts that come later.
+func TestSponsorsThatStaffKeepAreLeftAlone(t *testing.T) {
+	w := setup(t)
+	w.Do(func(ctx context.Context, tx ports.Tx) error {
+		if err := tx.Sponsors.Update(ctx, "hpms-7", func(s *domain.Sponsor) error { return s.Edit("Our name", "", domain.Manual) }); err != nil {
+			return err
+		}
+		return tx.Sponsors.Put(ctx, domain.Sponsor{ID: "hpms-8", Name: "Org Eight"})
+	})
+	sponsor := func(id domain.SponsorID) (s domain.Sponsor) {
+		w.Do(func(ctx context.Context, tx ports.Tx) (err error) {
+			s, err = tx.Sponsors.Get(ctx, id)
+			return err
+		})
+		return s
+	}
+	w.says(func(l *domain.ListedContract) { l.ParentName = "New name" }, "S1001")
+	w.refresh()
+	if s := sponsor("hpms-7"); s.Name != "Our name" || s.Updates != domain.Manual {
+		t.Errorf("HPMS made of it %+v", s)
+	}
+	w.Do(func(ctx context.Context, tx ports.Tx) error {
+		other, err := tx.Sponsors.Get(ctx, "hpms-7")
+		if err != nil {
+			return err
+		}
+		return tx.Sponsors.Update(ctx, "hpms-8", func(s *domain.Sponsor) error { return s.MergeInto(other) })
+	})
+	w.all = append(w.all, domain.ListedContract{Number: "S1009", Name: "Plan S1009", ParentID: "8", ParentName: "Org Eight, LLC", Known: true})
+	w.hpms.Set(w.all...)
+	w.refresh()
+	h, err := w.use.Attestation.Look(t.Context(), "S1009")
+	if err != nil || h.Contract.Sponsor != "hpms-7" {
+		t.Errorf("the new contract is %+v, %v", h.Contract, err)
+	}
+	if s := sponsor("hpms-8"); s.Name != "Org Eight" || s.Merged != "hpms-7" {
+		t.Errorf("HPMS made of the one that was merged %+v", s)
+	}
+	if s := sponsor("hpms-7"); s.Name != "Our name" {
+		t.Errorf("HPMS made of the one that stays %+v", s)
+	}
+}
+
 // A contract that only staff know is not one that HPMS lists no longer.
 func TestContractsThatHPMSNeverListedStay(t *testing.T) {
 	w := setup(t)

@@ -3,11 +3,13 @@ package listing
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"cms.gov/ab2d/application/attestation"
+	"cms.gov/ab2d/application/parties"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 )
@@ -42,7 +44,8 @@ func (p *pass) take(ctx context.Context, listed []domain.ListedContract) error {
 	if err != nil || held {
 		return err
 	}
-	for _, l := range listed {
+	// In the order in which kick-offs lock them.
+	for _, l := range slices.SortedStableFunc(slices.Values(listed), func(a, b domain.ListedContract) int { return cmp.Compare(a.Number, b.Number) }) {
 		if err := p.facts(ctx, l); err != nil {
 			return err
 		}
@@ -198,7 +201,13 @@ func (p *pass) facts(ctx context.Context, l domain.ListedContract) error {
 		c.Ends = l.Ends
 	}
 	detail := map[string]string{}
-	owner := domain.SponsorOf(cmp.Or(l.ParentID, string(l.Number)))
+	listed := domain.SponsorOf(cmp.Or(l.ParentID, string(l.Number)))
+	owner := listed
+	if s, err := parties.Owner(ctx, p.tx, listed); err == nil {
+		owner = s.ID // staff merged the organization into another
+	} else if domain.CodeOf(err) != domain.NotFound {
+		return err
+	}
 	moves, err := p.moves(ctx, c, owner)
 	if err != nil {
 		return err
@@ -206,7 +215,7 @@ func (p *pass) facts(ctx context.Context, l domain.ListedContract) error {
 	if !there || moves {
 		c.Sponsor = owner
 	}
-	if c.Sponsor == owner {
+	if c.Sponsor == listed {
 		if err := p.sponsor(ctx, owner, cmp.Or(l.ParentName, l.Name, string(owner)), detail); err != nil {
 			return err
 		}
@@ -214,7 +223,20 @@ func (p *pass) facts(ctx context.Context, l domain.ListedContract) error {
 	if c == before && len(detail) == 0 {
 		return nil
 	}
-	if err := p.tx.Contracts.Put(ctx, c); err != nil {
+	if there {
+		err = p.tx.Contracts.Update(ctx, c.Number, func(held *domain.Contract) error {
+			if held.Facts() != before.Facts() {
+				return errMeanwhile
+			}
+			*held = c
+			return nil
+		})
+	} else {
+		err = p.tx.Contracts.Put(ctx, c)
+	}
+	if errors.Is(err, errMeanwhile) {
+		return nil // the next time sees what staff made of it
+	} else if err != nil {
 		return err
 	}
 	for key, change := range map[string][2]string{"name": {before.Name, c.Name}, "sponsor": {string(before.Sponsor), string(c.Sponsor)},
@@ -241,17 +263,22 @@ func (p *pass) facts(ctx context.Context, l domain.ListedContract) error {
 // sponsor sees to it that a sponsor is there and has HPMS's name.
 func (p *pass) sponsor(ctx context.Context, id domain.SponsorID, name string, detail map[string]string) error {
 	s, err := p.tx.Sponsors.Get(ctx, id)
-	switch code := domain.CodeOf(err); {
-	case code == "" && s.Name == name:
-		return nil
-	case code == "":
-		detail["sponsor's name"] = name
-	case code != domain.NotFound:
+	switch {
+	case domain.CodeOf(err) == domain.NotFound:
+		return p.tx.Sponsors.Put(ctx, domain.Sponsor{ID: id, Name: name})
+	case err != nil || s.Name == name || !s.Updates.Follow():
 		return err
 	}
-	s.ID, s.Name = id, name
-	return p.tx.Sponsors.Put(ctx, s)
+	return p.tx.Sponsors.Update(ctx, id, func(s *domain.Sponsor) error {
+		if s.Updates.Follow() { // staff may have said otherwise meanwhile
+			s.Name, detail["sponsor's name"] = name, name
+		}
+		return nil
+	})
 }
+
+// errMeanwhile is that staff changed a contract while HPMS's answer was taken over.
+var errMeanwhile = errors.New("changed meanwhile")
 
 // moves reports whether a contract goes to another organization of HPMS by
 // itself: not from a sponsor that staff made, and not while a client is

@@ -8,6 +8,7 @@ import (
 
 	"cms.gov/ab2d/application/attestation"
 	"cms.gov/ab2d/application/clients"
+	"cms.gov/ab2d/application/parties"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 )
@@ -93,22 +94,30 @@ func (u *UseCase) Approval(ctx context.Context, who domain.Staff, id string) (a 
 // Approve does what somebody else asked for, as one fact with the approval. It
 // fails with forbidden without the permission that doing it needs, with a
 // business_rule for who asked, with a conflict when the request was decided or
-// expired, and as what is done fails; then the request still waits.
-func (u *UseCase) Approve(ctx context.Context, who domain.Staff, id string, why domain.Reason) (domain.Approval, error) {
+// expired, and as what is done fails; then the request still waits. The key of a
+// link comes with it that shows the secret of a client once, if one was made.
+func (u *UseCase) Approve(ctx context.Context, who domain.Staff, id string, why domain.Reason) (a domain.Approval, l Link, err error) {
 	return u.decide(ctx, who, id, domain.ApprovalGiven, GiveApproval, why)
+}
+
+// Link is a one-time link with the key that opens it, which is kept nowhere.
+type Link struct {
+	Key string
+	domain.OneTimeLink
 }
 
 // Deny ends a request, which the one who asked may do too. It fails as Approve does.
 func (u *UseCase) Deny(ctx context.Context, who domain.Staff, id string, why domain.Reason) (domain.Approval, error) {
-	return u.decide(ctx, who, id, domain.ApprovalDenied, DenyApproval, why)
+	a, _, err := u.decide(ctx, who, id, domain.ApprovalDenied, DenyApproval, why)
+	return a, err
 }
 
-func (u *UseCase) decide(ctx context.Context, who domain.Staff, id string, state domain.ApprovalState, action string, why domain.Reason) (a domain.Approval, err error) {
+func (u *UseCase) decide(ctx context.Context, who domain.Staff, id string, state domain.ApprovalState, action string, why domain.Reason) (a domain.Approval, l Link, err error) {
 	if a, err = u.Approval(ctx, who, id); err != nil {
-		return a, err
+		return a, l, err
 	}
 	if err := u.permit(ctx, who, a.Needs, action, a.Target); err != nil {
-		return a, err
+		return a, l, err
 	}
 	now := u.Clock.Now()
 	if err = why.Check(); err == nil {
@@ -121,7 +130,7 @@ func (u *UseCase) decide(ctx context.Context, who domain.Staff, id string, state
 				return err
 			}
 			if state == domain.ApprovalGiven {
-				if held.Result, err = u.carryOut(ctx, tx, held); err != nil {
+				if held.Result, l, err = u.carryOut(ctx, tx, held); err != nil {
 					return err
 				}
 			}
@@ -132,35 +141,47 @@ func (u *UseCase) decide(ctx context.Context, who domain.Staff, id string, state
 			return tx.Audit.Record(ctx, who.Told(now, action, a.Target, "done", "approval", id, "for", a.Does, "asked by", a.By.Name+" ("+a.By.ID+")", "reason", why.Text, "ticket", why.Ticket, "result", a.Result))
 		})
 	}
-	return a, u.refused(ctx, err, who, action, a.Target, why)
+	if err != nil {
+		return a, Link{}, u.refused(ctx, err, who, action, a.Target, why)
+	}
+	return a, l, nil
 }
 
 // carryOut does what was asked for, in the name of who asked, and tells who
 // approved it.
-func (u *UseCase) carryOut(ctx context.Context, tx ports.Tx, a domain.Approval) (string, error) {
+func (u *UseCase) carryOut(ctx context.Context, tx ports.Tx, a domain.Approval) (says string, l Link, err error) {
 	told := a.By.Details("approval", a.ID, "approved by", a.DecidedBy.Name+" ("+a.DecidedBy.ID+")")
 	switch a.Action {
 	case domain.PairRevoke, domain.PairBackdate:
 		var c attestation.Change
 		if err := json.Unmarshal([]byte(a.Request["body"]), &c); err != nil {
-			return "", err
+			return "", l, err
 		}
 		c.Told = told
 		p, err := u.Attestation.RecordIn(ctx, tx, a.By.Actor(), c)
-		return p.Says, err
+		return p.Says, l, err
 	case domain.PairClient:
 		var cmd clients.New
 		if err := json.Unmarshal([]byte(a.Request["body"]), &cmd); err != nil {
-			return "", err
+			return "", l, err
 		}
 		cmd.Told = told
+		owner, err := parties.Owner(ctx, tx, cmd.Sponsor) // it may have been merged since
+		if err != nil {
+			return "", l, err
+		}
+		cmd.Sponsor = owner.ID
 		if err := u.ready(ctx, tx, cmd.Contracts, len(cmd.Networks) > 0); err != nil { // as it may have been when it was asked for
-			return "", err
+			return "", l, err
 		}
 		made, err := u.Clients.CreateIn(ctx, tx, cmd)
-		return fmt.Sprintf("The client %s is there, without a secret: rotate it to have one shown.", made.Client.ID), err
+		if err != nil || made.Secret == "" {
+			return fmt.Sprintf("The client %s is there, without a secret: rotate it to have one shown.", made.Client.ID), l, err
+		}
+		l, err = u.link(ctx, tx, a.DecidedBy, made.Client.ID, made.Secret, "approval", a.ID)
+		return fmt.Sprintf("The client %s is there. %s got a link that shows its secret once.", made.Client.ID, a.DecidedBy.Name), l, err
 	}
-	return "", domain.Errorf(domain.Internal, "nobody knows how to do %s", a.Action)
+	return "", l, domain.Errorf(domain.Internal, "nobody knows how to do %s", a.Action)
 }
 
 // CreateClient registers a client, or asks for it where that needs two people:
@@ -187,7 +208,6 @@ func (u *UseCase) CreateClient(ctx context.Context, who domain.Staff, cmd client
 	if err := u.Clients.Check(ctx, cmd); err != nil {
 		return made, "", err
 	}
-	cmd.Secret = false // it is shown to who rotates it, and to nobody before
 	cmd.Told = nil
 	a, err := u.ask(ctx, who, domain.Approval{Action: domain.PairClient, Does: clients.Create, Target: string(cmd.Sponsor), Needs: domain.MayManageClients, Reason: why,
 		Says: fmt.Sprintf("Create the API client %q of %s for %v.", cmd.Name, cmd.Sponsor, cmd.Contracts)}, cmd)

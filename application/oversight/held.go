@@ -121,18 +121,6 @@ func (u *UseCase) DecideHold(ctx context.Context, who domain.Staff, id string, r
 	return u.refused(ctx, err, who, action, id, why)
 }
 
-// SetUpdates says whether a contract follows HPMS or is left to staff.
-func (u *UseCase) SetUpdates(ctx context.Context, who domain.Staff, n domain.ContractNumber, updates domain.Updates, why domain.Reason) error {
-	if err := u.permit(ctx, who, domain.MayManageContracts, "contract.updates", string(n)); err != nil {
-		return err
-	}
-	err := why.Check()
-	if err == nil {
-		err = u.Listing.SetUpdates(ctx, who.Actor(), n, updates, withTicket(why), who.Details())
-	}
-	return u.refused(ctx, err, who, "contract.updates", string(n), why)
-}
-
 // Incomplete returns the events of which HPMS does not say everything: how an
 // attestation ended, or who attested. They are by contract, and for any role.
 func (u *UseCase) Incomplete(ctx context.Context, who domain.Staff) (open []domain.AttestationEvent, err error) {
@@ -143,15 +131,7 @@ func (u *UseCase) Incomplete(ctx context.Context, who domain.Staff) (open []doma
 		all, err := tx.Attestations.All(ctx)
 		open = nil
 		for _, events := range all {
-			corrected := map[string]bool{}
-			for _, e := range events {
-				corrected[e.Corrects] = true
-			}
-			for _, e := range events {
-				if !corrected[e.ID] && (e.Kind == domain.EndUnknown || e.Kind.Begins() && e.Attestor.Name == "") {
-					open = append(open, e)
-				}
-			}
+			open = append(open, domain.Incomplete(events)...)
 		}
 		return err
 	})

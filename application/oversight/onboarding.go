@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"cms.gov/ab2d/application/clients"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 )
@@ -65,8 +66,10 @@ func (u *UseCase) NameSpecialist(ctx context.Context, who domain.Staff, n domain
 }
 
 // VerifySandbox says that the sponsor finished an export in the sandbox by
-// itself, by the id of the job. A job that is known here is looked at; in
-// production, whose sandbox is another installation, staff have looked there.
+// itself, by the id of the job. A job that is known here is looked at. In
+// production, whose sandbox is another installation, staff have looked there, and
+// vouch for it: here is checked only that it is the id of a job, which was not
+// given for another contract.
 func (u *UseCase) VerifySandbox(ctx context.Context, who domain.Staff, n domain.ContractNumber, id string, why domain.Reason) error {
 	return u.onboard(ctx, who, VerifySandbox, n, why, func(ctx context.Context, tx ports.Tx, o *domain.Onboarding) (string, string, error) {
 		job, err := domain.ParseJobID(strings.TrimSpace(id))
@@ -76,6 +79,9 @@ func (u *UseCase) VerifySandbox(ctx context.Context, who domain.Staff, n domain.
 		held, err := tx.Jobs.Get(ctx, job)
 		switch {
 		case domain.CodeOf(err) == domain.NotFound && u.SandboxElsewhere:
+			if err := given(ctx, tx, n, job); err != nil {
+				return "", "", err
+			}
 		case domain.CodeOf(err) == domain.NotFound:
 			return "", "", domain.Errorf(domain.BusinessRule, "There is no job %s here.", job).WithNext("Ask the sponsor for the id again, or search for its beginning.")
 		case err != nil:
@@ -84,9 +90,21 @@ func (u *UseCase) VerifySandbox(ctx context.Context, who domain.Staff, n domain.
 			return "", "", domain.Errorf(domain.BusinessRule, "The job %s is not a complete export of contract %s.", job, n).WithNext("Ask the sponsor for one that is.")
 		}
 		before := string(o.Sandbox.Job)
-		o.Sandbox = domain.SandboxExport{Job: job, At: u.Clock.Now(), By: who.Name}
+		o.Sandbox = domain.SandboxExport{Job: job, At: u.Clock.Now(), By: who.Name, Elsewhere: err != nil}
 		return before, string(job), nil
 	})
+}
+
+// given refuses a job that cannot be looked at when it was given for another
+// contract before: one export shows what one sponsor can do.
+func given(ctx context.Context, tx ports.Tx, n domain.ContractNumber, job domain.JobID) error {
+	all, err := tx.Onboardings.List(ctx)
+	for _, o := range all {
+		if o.Contract != n && o.Sandbox.Job == job {
+			return domain.Errorf(domain.BusinessRule, "The job %s was given for contract %s already, by %s.", job, o.Contract, o.Sandbox.By).WithNext("Ask the sponsor for the id of an export of this contract.")
+		}
+	}
+	return err
 }
 
 // Override lets credentials be issued for a contract before its steps are done.
@@ -130,27 +148,65 @@ func (u *UseCase) ready(ctx context.Context, tx ports.Tx, contracts []domain.Con
 	return nil
 }
 
-// SendLink gives a client a new secret and returns the key of a link that shows
-// it once, to whoever opens it first. It fails as clients.UseCase.Rotate does.
-func (u *UseCase) SendLink(ctx context.Context, who domain.Staff, id domain.ClientID, overlap time.Duration, why domain.Reason) (key string, link domain.OneTimeLink, err error) {
-	if err := u.permit(ctx, who, domain.MayManageClients, SendLink, string(id)); err != nil {
-		return "", link, err
+// gate refuses credentials for a client that is there already as ready does for a
+// new one. Replacing a secret that counts is none: one that leaked must not wait.
+func (u *UseCase) gate(ctx context.Context, who domain.Staff, action string, id domain.ClientID, why domain.Reason, replaces bool) error {
+	if err := u.permit(ctx, who, domain.MayManageClients, action, string(id)); err != nil {
+		return err
 	}
 	if err := why.Check(); err != nil {
-		return "", link, err
+		return err
 	}
-	made, err := u.Clients.Rotate(ctx, By(who, why), id, overlap)
-	if err != nil {
-		return "", link, err
-	}
-	now := u.Clock.Now()
-	key, link = domain.SealLink(id, made.Secret, now.Add(domain.LinkLife))
-	return key, link, u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-		if err := tx.OneTimeLinks.Put(ctx, link, now); err != nil {
+	err := u.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		c, err := tx.Clients.Get(ctx, id)
+		if err != nil || replaces && len(c.LiveSecrets(u.Clock.Now())) > 0 {
 			return err
 		}
-		return tx.Audit.Record(ctx, who.Told(now, SendLink, string(id), "done", "reason", why.Text, "ticket", why.Ticket, "until", link.EndsAt.Format(time.RFC3339)))
+		return u.ready(ctx, tx, c.Contracts, len(c.Networks) > 0)
 	})
+	return u.refused(ctx, err, who, action, string(id), why)
+}
+
+// EnableClient lets a client use the API again. It fails as
+// clients.UseCase.SetEnabled does, and with a business_rule while its contracts
+// are not ready for credentials.
+func (u *UseCase) EnableClient(ctx context.Context, who domain.Staff, id domain.ClientID, why domain.Reason) error {
+	if err := u.gate(ctx, who, clients.Enable, id, why, false); err != nil {
+		return err
+	}
+	return u.Clients.SetEnabled(ctx, By(who, why), id, true)
+}
+
+// RotateClient gives a client a new secret. It fails as clients.UseCase.Rotate
+// does, and for a client without a secret that counts as EnableClient does.
+func (u *UseCase) RotateClient(ctx context.Context, who domain.Staff, id domain.ClientID, overlap time.Duration, why domain.Reason) (clients.Created, error) {
+	if err := u.gate(ctx, who, clients.Rotate, id, why, true); err != nil {
+		return clients.Created{}, err
+	}
+	return u.Clients.Rotate(ctx, By(who, why), id, overlap)
+}
+
+// SendLink gives a client a new secret and returns the key of a link that shows
+// it once, to whoever opens it first. It fails as RotateClient does.
+func (u *UseCase) SendLink(ctx context.Context, who domain.Staff, id domain.ClientID, overlap time.Duration, why domain.Reason) (l Link, err error) {
+	made, err := u.RotateClient(ctx, who, id, overlap, why)
+	if err != nil {
+		return l, err
+	}
+	return l, u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		l, err = u.link(ctx, tx, who, id, made.Secret, "reason", why.Text, "ticket", why.Ticket)
+		return err
+	})
+}
+
+// link keeps a secret behind a new link, and tells so.
+func (u *UseCase) link(ctx context.Context, tx ports.Tx, who domain.Staff, id domain.ClientID, secret string, details ...string) (l Link, err error) {
+	now := u.Clock.Now()
+	l.Key, l.OneTimeLink = domain.SealLink(id, secret, now.Add(domain.LinkLife))
+	if err := tx.OneTimeLinks.Put(ctx, l.OneTimeLink, now); err != nil {
+		return Link{}, err
+	}
+	return l, tx.Audit.Record(ctx, who.Told(now, SendLink, string(id), "done", append(details, "until", l.EndsAt.Format(time.RFC3339))...))
 }
 
 // OpenLink returns what a link is for, once. It needs nobody to be signed in:

@@ -95,6 +95,16 @@ func onboardingKept(s storeTest) {
 			s.Errorf("kept %+v, found %+v", o, got)
 		}
 	}
+	s.do(func(ctx context.Context, tx ports.Tx) error {
+		return tx.Onboardings.Put(ctx, domain.Onboarding{Contract: "A0001", Sandbox: domain.SandboxExport{Job: jobID(2), Elsewhere: true}})
+	})
+	s.view(func(ctx context.Context, tx ports.Tx) error {
+		all, err := tx.Onboardings.List(ctx)
+		if len(all) != 2 || all[0].Contract != "A0001" || !all[0].Sandbox.Elsewhere || all[1].Contract != "S0001" {
+			s.Errorf("listed are %+v", all)
+		}
+		return err
+	})
 }
 
 func linkTakenOnce(s storeTest) {

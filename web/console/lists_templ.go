@@ -2230,7 +2230,7 @@ func SecretPage(s Shell, title, client, secret, until string) templ.Component {
 }
 
 // LinkPage shows a one-time link to who is to send it.
-func LinkPage(s Shell, client, link, says string) templ.Component {
+func LinkPage(s Shell, title, client, link, says string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -2263,7 +2263,7 @@ func LinkPage(s Shell, client, link, says string) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = Heading("The link is made", nil).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Heading(title, nil).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

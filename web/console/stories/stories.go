@@ -137,10 +137,24 @@ func forms(add adder) {
 	add("Forms", "form", "Before it is sent", page("Cancel job 0d2f6c1a", web.Form{Warns: []string{"Its files are deleted; the sponsor has to start again."}, Fields: reason("", ""), Submit: "Cancel the job", Stop: true}))
 	add("Forms", "form-wrong", "With what was wrong", page("Cancel job 0d2f6c1a", web.Form{Fields: reason("short", "It is too short: 10 characters at least."), Submit: "Cancel the job", Stop: true, Failed: "The reason is too short.", Next: "Say in a sentence why."}))
 	add("Forms", "form-conflict", "When somebody was faster", page("Extend the files of job 0d2f6c1a", web.Form{Fields: reason("the sponsor called about it", ""), Submit: "Extend them", Failed: "The job's files are gone already.", Next: "Start the export again."}))
+	sponsors := func(title string, f web.Form) templ.Component {
+		f.Action, f.Back = "#", "#"
+		return web.FormPage(crumbs(shell(title, "Sponsors"), "Sponsors"), title, f)
+	}
+	named := []web.Field{{Name: "name", Label: "Name", Kind: "text", Value: "Lake Plans Incorporated"}, {Name: "parent", Label: "Parent organization", Kind: "text", Optional: true}}
+	add("Sponsors and contracts", "sponsor-add", "A sponsor by hand", sponsors("Add a sponsor", web.Form{Submit: "Add it", Says: []string{"Sponsors come from HPMS by themselves. Add one by hand for a site without HPMS, or for tests."}, Fields: append(named, reason("", "")...)}))
+	add("Sponsors and contracts", "sponsor-stale", "When somebody was faster", sponsors("Edit Lake Plans", web.Form{Submit: "Save", Failed: "It was changed by Dana Whitaker 14 seconds ago, since you opened the form.", Next: "What you typed is still here. Send it again if it is right.",
+		Says: []string{"Name is now “Lake Plans, Inc.”; yours is “Lake Plans Incorporated”."}, Fields: append(named, reason("the name in their letter", "")...)}))
+	add("Sponsors and contracts", "sponsor-merge", "Two that are one", sponsors("Merge Lake Plans into another sponsor", web.Form{Submit: "Merge them", Stop: true, Says: []string{"For one sponsor that is here twice. The other takes over 2 contracts, 1 API client and 34 jobs, with all their files, attestations and history."},
+		Warns: []string{"This cannot be undone."}, Fields: append([]web.Field{{Name: "into", Label: "The sponsor that stays", Kind: "select", Options: []web.Option{{Text: "Choose one"}, {Value: "a", Text: "Lake Plans, Inc. (hpms-P001)"}, {Value: "b", Text: long}}}}, reason("", "")...)}))
+	add("Sponsors and contracts", "contract-edit", "What HPMS would overwrite", sponsors("Edit contract S0001", web.Form{Submit: "Save", Failed: "HPMS keeps this contract, and would overwrite its name and sponsor.", Next: "Choose that staff keep it, or change it in HPMS.",
+		Fields: append([]web.Field{{Name: "name", Label: "Name", Kind: "text", Value: "Lake Plans Basic"}, {Name: "type", Label: "Type", Kind: "select", Options: []web.Option{{Text: "normal: real enrollees"}}}}, reason("the name in their letter", "")...)}))
+	add("Sponsors and contracts", "sponsor-merged", "One that is another now", web.DetailPage(crumbs(shell("Lake Plans", "Sponsors"), "Sponsors"), web.Detail{Title: "Lake Plans", Badge: &web.Badge{Text: "Merged", Tone: "warn"}, Says: "It was merged into another sponsor, which has all that was its.", Tone: "warn",
+		Facts: []web.Fact{{Name: "Id", Text: "sponsor-lake", Code: true}, {Name: "Merged into", Text: "hpms-P001", URL: "#"}}, Parts: []web.Section{{Title: "Contracts", Empty: "The sponsor has no contracts."}}}))
 	add("Forms", "form-choices", "With choices", page("Create a client", web.Form{Submit: "Create it", Fields: append([]web.Field{{Name: "name", Label: "Name", Kind: "text"}, {Name: "contracts", Label: "Contracts", Kind: "checks", Options: []web.Option{{Value: "S0001", Text: "S0001 Lake Plans Basic", Chosen: true}, {Value: "S0002", Text: "S0002 " + long}}},
 		{Name: "overlap", Label: "The old secret counts on for", Kind: "radios", Options: []web.Option{{Value: "0", Text: "not at all"}, {Value: "24", Text: "24 hours", Chosen: true}}}, {Name: "from", Label: "Effective on", Kind: "date", Value: "2026-03-02"}}, reason("", "")...)}))
 	add("Forms", "secret", "A secret, this once", web.SecretPage(shell("The client is created", "API clients"), "The client is created", "ab2dQ4X7JHD2M5RWT6ZK", "K7QX2M4VJ3WZ5T6RN8YB2C9DHFLGPS4AMUEX7Q2J", "The old one counts for 24 more hours."))
-	add("Forms", "link", "A one-time link", web.LinkPage(shell("The link is made", "API clients"), "ab2dQ4X7", "https://ab2d.example/console/once/5e8c1f0b2a7d4e93b6c8d1f2a3b4c5d6e7f80910a1b2c3d4e5f60718293a4b5c", "It can be opened once, until 2026-03-05 10:00 ET."))
+	add("Forms", "link", "A one-time link", web.LinkPage(shell("The link is made", "API clients"), "The link is made", "ab2dQ4X7", "https://ab2d.example/console/once#5e8c1f0b2a7d4e93b6c8d1f2a3b4c5d6e7f80910a1b2c3d4e5f60718293a4b5c", "It can be opened once, until 2026-03-05 10:00 ET."))
 }
 
 func refusals(add adder) {

@@ -15,6 +15,15 @@
   // An error summary is what the reader has to see first.
   one('[data-focus]')?.focus();
 
+  // A one-time link has its key behind the #, which browsers send nowhere: it is
+  // taken into the form, and out of the address so that no history keeps it.
+  const link = one('[data-from-link]');
+  if (link && location.hash.length > 1) {
+    link.querySelector('input').value = location.hash.slice(1);
+    link.hidden = true;
+    history.replaceState(null, '', location.pathname);
+  }
+
   // Live updates can be paused: what moves must be stoppable.
   let paused = false;
   one('[data-pause]')?.addEventListener('click', (event) => {
