@@ -1,10 +1,12 @@
 package ab2d
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,10 +25,12 @@ import (
 	"cms.gov/ab2d/adapters/config"
 	"cms.gov/ab2d/adapters/entstore"
 	"cms.gov/ab2d/adapters/host"
-	"cms.gov/ab2d/adapters/okta"
+	"cms.gov/ab2d/adapters/hpms"
 	"cms.gov/ab2d/adapters/reach"
 	"cms.gov/ab2d/adapters/sealkey"
 	"cms.gov/ab2d/application/sources"
+	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
 )
 
 // leastRoom is how much room there should be for the next export.
@@ -100,14 +104,14 @@ func (d *doctor) database(ctx context.Context) {
 	}
 	store, done, err := InitializeMigrator(ctx, d.cfg)
 	if err != nil {
-		d.add("database", reach.Fail, "Check database-url, and whether the database takes connections from here.", "%v", err)
+		d.add("database", reach.Fail, adviceOnDatabase(err), "%v", err)
 		return
 	}
 	defer done()
 	asked := time.Now()
 	at, err := store.Time(ctx)
 	if err != nil {
-		d.add("database", reach.Fail, "Check database-url, and whether the database takes connections from here.", "%v", err)
+		d.add("database", reach.Fail, adviceOnDatabase(err), "%v", err)
 		return
 	}
 	d.add("database", reach.OK, "", "it answers")
@@ -122,7 +126,7 @@ func (d *doctor) database(ctx context.Context) {
 func (d *doctor) schema(ctx context.Context, store *entstore.Store) {
 	steps, err := store.Status(ctx)
 	if err != nil {
-		d.add("migrations", reach.Fail, "", "%v", err)
+		d.add("migrations", reach.Fail, adviceOnDatabase(err), "%v", err)
 		return
 	}
 	var missing []string
@@ -141,8 +145,11 @@ func (d *doctor) schema(ctx context.Context, store *entstore.Store) {
 		if d.cfg.Mode == config.Production {
 			if err := store.CheckServing(ctx); err != nil {
 				d.add("database: role", reach.Fail, "ab2d migrate --serving-role ROLE grants what serving needs and no more.", "%v", err)
+			} else {
+				d.add("database: role", reach.OK, "", "it cannot change what is in the audit trail")
 			}
 		}
+		d.seals(ctx, store)
 	}
 }
 
@@ -151,21 +158,29 @@ func (d *doctor) files(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	const what = "file store"
-	fix := "Let this user write in " + d.cfg.FilesDir() + "."
-	if d.cfg.Storage == config.S3Storage {
-		fix = "Check s3-endpoint, s3-bucket and the keys; they must let objects be written, read, listed and deleted."
+	s3 := d.cfg.Storage == config.S3Storage
+	if s3 {
+		if !d.way(ctx, "S3", d.cfg.S3Endpoint) {
+			return
+		}
 	} else if _, err := os.Stat(d.cfg.FilesDir()); errors.Is(err, os.ErrNotExist) {
 		d.add(what, reach.Skip, "", "%s is not there yet; ab2d serve makes it", d.cfg.FilesDir())
 		return
 	}
 	files, done, err := openFiles(ctx, d.cfg)
 	if err != nil {
-		d.add(what, reach.Fail, fix, "%v", err)
+		d.add(what, reach.Fail, adviceOnStore(err, s3), "%v", err)
 		return
 	}
 	defer done()
 	key, content := "doctor/"+strings.ToLower(rand.Text()), []byte("a line that is taken away again\n")
 	err = func() error {
+		// A store that is asked for a list says what is wrong with our keys.
+		for _, err := range files.List(ctx, "doctor/") {
+			if err != nil {
+				return err
+			}
+		}
 		w, err := files.Create(ctx, key)
 		if err != nil {
 			return err
@@ -187,7 +202,7 @@ func (d *doctor) files(ctx context.Context) {
 		return errors.Join(err, f.Close(), files.Delete(ctx, key))
 	}()
 	if err != nil {
-		d.add(what, reach.Fail, fix, "%v", err)
+		d.add(what, reach.Fail, adviceOnStore(err, s3), "%v", err)
 		return
 	}
 	d.add(what, reach.OK, "", "a file was written, read and removed")
@@ -205,6 +220,9 @@ func (d *doctor) keys() {
 	case d.cfg.Mode == config.Production && d.cfg.HasRole(config.Worker):
 		d.add("audit-key", reach.Fail, "Make one with openssl genpkey -algorithm ed25519, and name its file in AB2D_AUDIT_KEY_FILE.", "a worker seals the audit trail and has no key")
 	}
+	if _, err := provideSealKeys(d.cfg, nil); err != nil {
+		d.add("audit-public-keys", reach.Fail, "Give a file with public keys in PEM one after another, as openssl pkey -pubout writes them.", "%v", err)
+	}
 	if d.cfg.TLSCert == "" {
 		return
 	}
@@ -214,20 +232,65 @@ func (d *doctor) keys() {
 		d.add("tls-cert", reach.Fail, "Both must be PEM; the key must belong to the first certificate of the chain.", "%v", err)
 		return
 	}
-	var chain []*x509.Certificate
-	for _, der := range pair.Certificate {
-		c, err := x509.ParseCertificate(der)
-		if err != nil {
-			d.add("tls-cert", reach.Fail, "", "%v", err)
-			return
-		}
-		chain = append(chain, c)
-	}
-	d.found = append(d.found, reach.Chain("tls-cert", chain, time.Now()))
+	chain := d.chain("tls-cert", pair)
 	if u, err := url.Parse(d.cfg.PublicURL); err == nil && u.Host != "" && len(chain) > 0 {
 		if err := chain[0].VerifyHostname(u.Hostname()); err != nil {
 			d.add("public-url", reach.Fail, "Clients are sent to that name: have a certificate made for it.", "%v", err)
 		}
+	}
+}
+
+// chain looks at when the certificates of a pair end.
+func (d *doctor) chain(what string, pair tls.Certificate) (chain []*x509.Certificate) {
+	for _, der := range pair.Certificate {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			d.add(what, reach.Fail, "Give the certificate in PEM.", "%v", err)
+			return nil
+		}
+		chain = append(chain, c)
+	}
+	d.found = append(d.found, reach.Chain(what, chain, time.Now()))
+	return chain
+}
+
+// seals looks whether the audit trail is sealed by a key that is known here.
+func (d *doctor) seals(ctx context.Context, store *entstore.Store) {
+	if d.cfg.AuditKey == "" && d.cfg.AuditPublicKeys == "" {
+		return
+	}
+	signer, err := provideSigner(ctx, d.cfg, store)
+	if err != nil {
+		return // keys tells of it
+	}
+	keys, err := provideSealKeys(d.cfg, signer)
+	if err != nil {
+		return // the same
+	}
+	var last domain.Seal
+	var waits []ports.AuditEntry
+	err = store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		var err error
+		if last, err = tx.Seals.Last(ctx); err != nil {
+			return err
+		}
+		first, err := tx.AuditTrail.Unsealed(ctx, 0, 1)
+		if err != nil || len(first) == 0 {
+			return err
+		}
+		waits, err = tx.AuditTrail.Records(ctx, domain.NumbersOf(first))
+		return err
+	})
+	switch {
+	case err != nil:
+		d.add("seals", reach.Fail, adviceOnDatabase(err), "%v", err)
+	case last.Number > 0 && !keys.Signed(last):
+		d.add("seals", reach.Fail, "Append the public half of the key that signed it to audit-public-keys; if nobody knows it, see what ab2d audit verify says.",
+			"the last seal, %d of %s, is signed by a key that is neither audit-key nor among audit-public-keys", last.Number, last.At.Format(time.RFC3339))
+	case len(waits) > 0 && time.Since(waits[0].At) > time.Minute+10*d.cfg.AuditSeal:
+		d.add("seals", reach.Warn, "Look whether a worker with the audit key runs, and at its log.", "a record of the audit trail waits since %s to be sealed", waits[0].At.UTC().Format(time.RFC3339))
+	default:
+		d.add("seals", reach.OK, "", "the last seal is number %d, signed by a key that is known", last.Number)
 	}
 }
 
@@ -260,53 +323,73 @@ func (d *doctor) upstreams(ctx context.Context) {
 		}
 	}
 	if d.cfg.Claims == config.BFD {
-		d.way(ctx, "BFD", d.cfg.BFDURL)
-		source, err := provideBFD(d.cfg, &sources.Recorder{Clock: clock.System{}}, quiet)
-		if err == nil {
-			asking, cancel := context.WithTimeout(ctx, time.Minute)
-			var through time.Time
-			if through, err = source.CompleteThrough(asking); err == nil {
-				d.add("BFD", reach.OK, "", "it answers us, and is complete through %s", through.UTC().Format(time.RFC3339))
-			}
-			cancel()
-		}
-		if err != nil {
-			d.add("BFD", reach.Fail, "Check bfd-url, and bfd-cert and bfd-key or bfd-keystore: by these it knows us.", "%v", err)
-		}
+		d.bfd(ctx, quiet)
 	}
 	if d.cfg.HPMSURL != "" {
-		d.way(ctx, "HPMS", d.cfg.HPMSURL)
-		if d.cfg.HPMSSecretFile != "" {
-			d.found = append(d.found, reach.Private("hpms-secret-file", d.cfg.HPMSSecretFile))
-		}
-		asking, cancel := context.WithTimeout(ctx, 2*time.Minute)
-		all, err := provideHPMS(d.cfg).Contracts(asking)
-		cancel()
-		if err != nil {
-			d.add("HPMS", reach.Fail, "Check hpms-url, hpms-key-id and the secret.", "%v", err)
-		} else {
-			d.add("HPMS", reach.OK, "", "it lists %d contracts", len(all))
-		}
+		d.hpms(ctx)
 	}
 	if d.cfg.Auth == config.OktaAuth {
-		d.document(ctx, "okta", okta.TokenURL(d.cfg.OktaIssuer), strings.TrimRight(d.cfg.OktaIssuer, "/")+"/.well-known/oauth-authorization-server")
+		d.issuer(ctx, "okta", d.cfg.OktaIssuer)
 	}
 	if d.cfg.ConsoleOIDCIssuer != "" {
-		d.document(ctx, "console sign-in", d.cfg.ConsoleOIDCIssuer, strings.TrimRight(d.cfg.ConsoleOIDCIssuer, "/")+"/.well-known/openid-configuration")
+		d.issuer(ctx, "console sign-in", d.cfg.ConsoleOIDCIssuer)
 	}
-	if d.cfg.Storage == config.S3Storage {
-		d.way(ctx, "S3", d.cfg.S3Endpoint)
+}
+
+func (d *doctor) bfd(ctx context.Context, quiet *slog.Logger) {
+	if d.cfg.BFDCert != "" {
+		key := cmp.Or(d.cfg.BFDKey, d.cfg.BFDCert)
+		d.found = append(d.found, reach.Private("bfd-key", key))
+		if pair, err := tls.LoadX509KeyPair(d.cfg.BFDCert, key); err == nil {
+			d.chain("bfd-cert", pair)
+		}
+	}
+	if !d.way(ctx, "BFD", d.cfg.BFDURL) {
+		return
+	}
+	asking, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	source, err := provideBFD(d.cfg, &sources.Recorder{Clock: clock.System{}}, quiet)
+	if err == nil {
+		var through time.Time
+		if through, err = source.CompleteThrough(asking); err == nil {
+			d.add("BFD", reach.OK, "", "it answers us, and is complete through %s", through.UTC().Format(time.RFC3339))
+			return
+		}
+	}
+	d.add("BFD", reach.Fail, adviceOnBFD(err), "%v", err)
+}
+
+func (d *doctor) hpms(ctx context.Context) {
+	if d.cfg.HPMSSecretFile != "" {
+		d.found = append(d.found, reach.Private("hpms-secret-file", d.cfg.HPMSSecretFile))
+	}
+	if !d.way(ctx, "HPMS", d.cfg.HPMSURL) {
+		return
+	}
+	asking, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	settings := hpmsSettings(d.cfg)
+	settings.Tries = 1 // this is about now
+	all, err := hpms.New(settings).Contracts(asking)
+	switch {
+	case err != nil:
+		d.add("HPMS", reach.Fail, adviceOnHPMS(err), "%v", err)
+	case len(all) == 0:
+		d.add("HPMS", reach.Fail, "Ask its operators; contracts stay as they are until it lists some.", "it lists no contract at all")
+	default:
+		d.add("HPMS", reach.OK, "", "it lists %d contracts", len(all))
 	}
 }
 
 // way looks at the way to an address that is asked for more elsewhere. Its TLS
 // may want a certificate of ours or know another authority, so what it says of
 // that is for those to judge.
-func (d *doctor) way(ctx context.Context, what, address string) {
+func (d *doctor) way(ctx context.Context, what, address string) (ok bool) {
 	u, err := url.Parse(address)
 	if err != nil {
-		d.add(what, reach.Fail, "", "%v", err)
-		return
+		d.add(what, reach.Fail, "Correct the address.", "%v", err)
+		return false
 	}
 	config := &tls.Config{}
 	if what == "BFD" && d.cfg.BFDCA != "" {
@@ -314,34 +397,57 @@ func (d *doctor) way(ctx context.Context, what, address string) {
 		config.RootCAs = x509.NewCertPool()
 		if err != nil || !config.RootCAs.AppendCertsFromPEM(text) {
 			d.add("bfd-ca", reach.Fail, "Give a PEM file.", "%s has no certificate: %v", d.cfg.BFDCA, err)
-			return
+			return false
 		}
 	}
-	found, _ := reach.Address(ctx, what, u, config)
+	found, ok := reach.Address(ctx, what, u, config)
 	d.found = append(d.found, found...)
+	return ok
 }
 
-// document looks at an issuer: the way there, its clock, and what it says of
-// itself.
-func (d *doctor) document(ctx context.Context, what, address, well string) {
-	u, err := url.Parse(address)
+// issuer looks at who vouches for tokens, as those who check them do: the way
+// there, its clock, what it says of itself, and its keys.
+func (d *doctor) issuer(ctx context.Context, what, issuer string) {
+	u, err := url.Parse(issuer)
 	if err != nil {
-		d.add(what, reach.Fail, "", "%v", err)
+		d.add(what, reach.Fail, "Correct the address.", "%v", err)
 		return
 	}
 	found, ok := reach.Address(ctx, what, u, nil)
 	if d.found = append(d.found, found...); !ok {
 		return
 	}
-	res, _, clock, err := reach.Get(ctx, &http.Client{}, what, well)
-	switch {
-	case err != nil:
-		d.add(what, reach.Fail, "Check the issuer.", "%v", err)
+	const correct = "Correct the issuer: it is written as it stands in tokens, and has a document of itself at /.well-known/openid-configuration."
+	well := strings.TrimRight(issuer, "/") + "/.well-known/openid-configuration"
+	res, body, clock, err := reach.Get(ctx, &http.Client{}, what, well)
+	if err != nil {
+		d.add(what, reach.Fail, cmp.Or(onTheWay(err, "it"), correct), "%v", err)
 		return
-	case res.StatusCode != http.StatusOK:
-		d.add(what, reach.Warn, "Check the issuer: it is written as it stands in tokens.", "%s answers %s", well, res.Status)
-	default:
-		d.add(what, reach.OK, "", "it tells of itself at %s", well)
 	}
 	d.found = append(d.found, clock)
+	var told struct {
+		Issuer string
+		Keys   string `json:"jwks_uri"`
+	}
+	switch {
+	case res.StatusCode != http.StatusOK:
+		d.add(what, reach.Fail, correct, "%s answers %s", well, res.Status)
+		return
+	case json.Unmarshal(body, &told) != nil || told.Issuer == "":
+		d.add(what, reach.Fail, correct, "%s is no document of an issuer", well)
+		return
+	case told.Issuer != issuer:
+		d.add(what, reach.Fail, correct, "it calls itself %s", told.Issuer)
+		return
+	}
+	var set struct{ Keys []json.RawMessage }
+	res, body, _, err = reach.Get(ctx, &http.Client{}, what, told.Keys)
+	switch {
+	case err != nil:
+		d.add(what, reach.Fail, "Let this machine reach that address too.", "its keys: %v", err)
+	case res.StatusCode != http.StatusOK || json.Unmarshal(body, &set) != nil || len(set.Keys) == 0:
+		d.add(what, reach.Fail, "Ask its operators: without its keys no token can be checked.", "there is no key at %s, which answers %s", told.Keys, res.Status)
+	default:
+		d.add(what, reach.OK, "", "it tells of itself at %s and has %d keys", well, len(set.Keys))
+	}
 }

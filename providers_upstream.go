@@ -24,7 +24,9 @@ import (
 
 // provideHPMS returns a client of HPMS. Without a key, which only a sandbox may
 // be, it has that of the stand-in.
-func provideHPMS(cfg *config.Config) ports.Listing {
+func provideHPMS(cfg *config.Config) ports.Listing { return hpms.New(hpmsSettings(cfg)) }
+
+func hpmsSettings(cfg *config.Config) hpms.Settings {
 	s := hpms.Settings{URL: cfg.HPMSURL, KeyID: cfg.HPMSKeyID, Secret: func() (string, error) {
 		b, err := os.ReadFile(cfg.HPMSSecretFile)
 		return string(b), err
@@ -32,7 +34,7 @@ func provideHPMS(cfg *config.Config) ports.Listing {
 	if s.KeyID == "" {
 		s.KeyID, s.Secret = hpmsmock.KeyID, func() (string, error) { return hpmsmock.Secret, nil }
 	}
-	return hpms.New(s)
+	return s
 }
 
 // errNoHPMS is told to who asks for HPMS where none is set.

@@ -210,7 +210,11 @@ func (c *Client) askForToken(ctx context.Context, d discovered) (token string, r
 		if answer.status >= 500 {
 			return "", renew, fault(Away, "Run the same command again to go on.", "the token server failed: %s", answer)
 		}
-		return "", renew, fault(Refused, "Check the client id, its secret or key, and the scope.", "the token server does not accept client %s: %s", c.Auth.ClientID, answer)
+		next := "Check the client id, its secret or key, and the scope; if they are right, ask the server's operators whether the client is enabled."
+		if answer.status == http.StatusForbidden {
+			next = "Ask from an address that the server lets in, or have its operators let this one in."
+		}
+		return "", renew, fault(Refused, next, "the token server does not accept client %s: %s", c.Auth.ClientID, answer)
 	}
 	defer res.Body.Close()
 	var answer struct {

@@ -67,12 +67,12 @@ func said(err error) (minio.ErrorResponse, bool) {
 func missing(err error) bool {
 	answer, ok := said(err)
 	switch {
-	case !ok, answer.Code == minio.NoSuchBucket:
+	case !ok, answer.StatusCode != http.StatusNotFound:
 		return false
-	case answer.StatusCode == http.StatusNotFound, answer.Code == minio.NoSuchKey, answer.Code == minio.NoSuchUpload:
+	case answer.Code == "", answer.Code == "NotFound", answer.Code == minio.NoSuchKey, answer.Code == minio.NoSuchUpload:
 		return true
 	}
-	return false
+	return false // a bucket or a user that is not there is another matter
 }
 
 // exists tells that the store answered that the key has an object.

@@ -31,6 +31,7 @@ type Settings struct {
 	VirtualDomain string // when set, buckets are also names under it, as bucket.localhost
 	AccessKey     string
 	SecretKey     string
+	ReadOnly      bool // refuses whatever would change something
 }
 
 // Server is an S3 server of our own. It is used by one goroutine.
@@ -106,6 +107,9 @@ func (s *Server) Start() error {
 	args := []string{"-c", keeper, "sh", log, remove, program, "--quiet", "--port", s.settings.Address, "--region", Region}
 	if s.settings.VirtualDomain != "" {
 		args = append(args, "--virtual-domain", s.settings.VirtualDomain)
+	}
+	if s.settings.ReadOnly {
+		args = append(args, "--readonly")
 	}
 	cmd := exec.Command("/bin/sh", append(args, "posix", data)...)
 	cmd.Dir = s.settings.Dir
