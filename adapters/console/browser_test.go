@@ -181,6 +181,9 @@ func inspect(t *testing.T, ctx context.Context, name string, said *[]string) {
 	if over := eval[int](t, ctx, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
 		t.Errorf("%s is %d pixels too wide at 400%% zoom", name, over)
 	}
+	if mute := eval[string](t, ctx, `[...document.querySelectorAll('.stack td')].filter((c) => !c.innerText.trim() && !c.querySelector('progress, svg, input') && c.getClientRects().length > 0).map((c) => c.outerHTML).join('\n')`); mute != "" {
+		t.Errorf("%s has rows of cards that say nothing:\n%s", name, mute)
+	}
 	if n := eval[int](t, ctx, "document.querySelectorAll('h1').length"); n != 1 {
 		t.Errorf("%s has %d main headings", name, n)
 	}

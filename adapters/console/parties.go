@@ -137,7 +137,10 @@ func (a *ask) mergeForm(p *party, s oversight.SponsorRow, rows []oversight.Spons
 	p.title, p.form.Submit, p.form.Stop = "Merge "+s.Name+" into another sponsor", "Merge them", true
 	p.form.Says = []string{fmt.Sprintf("For one sponsor that is here twice. The other takes over %s, %s and %s, with all their files, attestations and history. API clients go on with the secrets they have.",
 		plural(len(m.Contracts), "contract"), plural(len(m.Clients), "API client"), plural(m.Jobs, "job"))}
-	p.form.Warns = []string{"This cannot be undone: afterwards nobody can tell which of the other's contracts and jobs were of this one, except in the audit log.", "What HPMS says of “" + s.Name + "” from then on counts for the other."}
+	p.form.Warns = []string{"This cannot be undone: afterwards nobody can tell which of the other's contracts and jobs were of this one, except in the audit log.", "Nobody is told of it: its people sign in and export as before."}
+	if s.ID.IsListed() {
+		p.form.Warns[1] = "What HPMS says of “" + s.Name + "” from then on counts for the other."
+	}
 	options := []web.Option{{Value: "", Text: "Choose one"}}
 	for _, r := range rows {
 		if r.ID != s.ID && r.Usable() == nil {

@@ -150,7 +150,7 @@ func Grid(t Table) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					var templ_7745c5c3_Var7 = []any{"wrap", templ.KV("num", t.isNumber(i))}
+					var templ_7745c5c3_Var7 = []any{"wrap", templ.KV("num", t.isNumber(i)), templ.KV("void", c == (Cell{}))}
 					templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var7...)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -1572,7 +1572,7 @@ func attestationTab(v Contract) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 116, "</tbody></table><h3>Events</h3><p class=\"quiet\">Events are only ever added. A wrong one is corrected by another.</p><table class=\"table stack\"><caption class=\"sr\">Events in the order they were recorded</caption> <thead><tr><th scope=\"col\">Effective</th><th scope=\"col\">Event</th><th scope=\"col\">Attestor</th><th scope=\"col\">Recorded</th><th scope=\"col\">By</th><th scope=\"col\">Reason</th><th scope=\"col\"><span class=\"sr\">Correct</span></th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 116, "</tbody></table><h3>Events</h3><p class=\"quiet\">Events are only ever added. A wrong one is corrected by another.</p><table class=\"table stack\"><caption class=\"sr\">Events in the order they were recorded</caption> <thead><tr><th scope=\"col\">Effective</th><th scope=\"col\">Event</th><th scope=\"col\">Attestor</th><th scope=\"col\">Recorded</th><th scope=\"col\">By</th><th scope=\"col\">Reason</th><th scope=\"col\" class=\"act\"><span class=\"sr\">Correct</span></th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1692,7 +1692,7 @@ func attestationTab(v Contract) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 128, "</td><td data-title=\"Correct\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 128, "</td><td data-title=\"Correct\" class=\"act\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

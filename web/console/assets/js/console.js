@@ -24,6 +24,14 @@
     history.replaceState(null, '', location.pathname);
   }
 
+  // On paper nothing can be opened, so that all is.
+  let opened = [];
+  window.addEventListener('beforeprint', () => {
+    opened = [...document.querySelectorAll('details:not([open])')];
+    opened.forEach((d) => { d.open = true; });
+  });
+  window.addEventListener('afterprint', () => opened.forEach((d) => { d.open = false; }));
+
   // Live updates can be paused: what moves must be stoppable.
   let paused = false;
   one('[data-pause]')?.addEventListener('click', (event) => {
