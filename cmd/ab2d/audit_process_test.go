@@ -36,7 +36,8 @@ func runToEnd(ctx context.Context, t *testing.T, args ...string) (out string, co
 func TestTheServingRoleExportsAndCannotChangeThePast(t *testing.T) {
 	ctx, dir := patience(t), t.TempDir()
 	owner := pgtest.Empty(t)
-	role, asRole := pgtest.Role(t, owner)
+	const role = "ab2d_serve"
+	asRole := pgtest.As(t, owner, role, "a-secret-of-yours")
 	do := func(want int, args ...string) string {
 		t.Helper()
 		out, code := runToEnd(ctx, t, append(args, "--data-dir", dir)...)
@@ -45,8 +46,8 @@ func TestTheServingRoleExportsAndCannotChangeThePast(t *testing.T) {
 		}
 		return out
 	}
-	if out := do(0, "migrate", "--database-url", owner, "--serving-role", role); !strings.Contains(out, "The role "+role+" may serve.") {
-		t.Errorf("migrate says\n%s", out)
+	for _, b := range typedHere(t, "docs/operations.md") {
+		b.typeIn(t, dir, "AB2D_DATABASE_URL="+owner)
 	}
 	api := start(t, dir, "127.0.0.1:0", "--database-url", asRole, "--roles", "api,console")
 	start(t, dir, "127.0.0.1:0", "--database-url", asRole, "--roles", "worker", "--audit-seal", "100ms")

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"database/sql"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -54,18 +52,14 @@ func TestABackupIsRestored(t *testing.T) {
 	if err := worker.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	var dump bytes.Buffer
-	backup := exec.CommandContext(ctx, "pg_dump", "--no-owner", from)
-	backup.Stdout, backup.Stderr = &dump, os.Stderr
-	if err := backup.Run(); err != nil {
-		t.Fatal(err)
+	guide := typedHere(t, "docs/operations.md")
+	if len(guide) != 2 {
+		t.Fatalf("%d blocks, want how to back up and how to restore", len(guide))
 	}
+	kept, elsewhere := t.TempDir(), t.TempDir()
+	guide[0].typeIn(t, kept, "AB2D_DATABASE_URL="+from, "AB2D_DATA_DIR="+dir)
 	if n := done(); n >= 20 {
 		t.Fatalf("all %d partitions were done before the backup was", n)
-	}
-	elsewhere := t.TempDir()
-	if err := os.CopyFS(filepath.Join(elsewhere, "files"), os.DirFS(filepath.Join(dir, "files"))); err != nil {
-		t.Fatal(err)
 	}
 	api.kill()
 	worker.kill()
@@ -74,11 +68,7 @@ func TestABackupIsRestored(t *testing.T) {
 	}
 
 	to := pgtest.Empty(t)
-	restore := exec.CommandContext(ctx, "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", to)
-	restore.Stdin, restore.Stderr = &dump, os.Stderr
-	if err := restore.Run(); err != nil {
-		t.Fatal(err)
-	}
+	guide[1].typeIn(t, kept, "AB2D_DATABASE_URL="+to, "AB2D_DATA_DIR="+elsewhere)
 	token := api.token
 	api = process(elsewhere, listen, to, "--roles", "api")
 	api.token = token // the signing key is in the backup too

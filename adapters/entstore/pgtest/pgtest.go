@@ -100,21 +100,33 @@ func started(t testing.TB) *source {
 // the database's URL for it. It goes away with the test.
 func Role(t testing.TB, database string) (name, asRole string) {
 	t.Helper()
-	u, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
 	db, err := sql.Open("pgx", database)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer db.Close()
 	name, password := "role_"+strings.ToLower(rand.Text()), rand.Text()
 	if _, err := db.Exec("CREATE ROLE " + name + " LOGIN PASSWORD '" + password + "'"); err != nil {
 		t.Fatal(err)
 	}
+	return name, As(t, database, name, password)
+}
+
+// As returns a database's URL for a role that is or will be made, and which goes
+// away with the test.
+func As(t testing.TB, database, name, password string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
-		defer db.Close()
-		if _, err := db.Exec("DROP OWNED BY " + name + "; DROP ROLE " + name); err != nil {
+		db, err := sql.Open("pgx", database)
+		if err == nil {
+			defer db.Close()
+			_, err = db.Exec("DROP OWNED BY " + name + "; DROP ROLE " + name)
+		}
+		if err != nil {
 			t.Log(err)
 		}
 	})
@@ -125,5 +137,5 @@ func Role(t testing.TB, database string) (name, asRole string) {
 	} else {
 		u.User = url.UserPassword(name, password)
 	}
-	return name, u.String()
+	return u.String()
 }
