@@ -60,6 +60,9 @@ func (a *ask) contractRows() ([]oversight.ContractRow, error) {
 	if want := a.Query("attestation"); want != "" {
 		rows = slices.DeleteFunc(rows, func(r oversight.ContractRow) bool { return standingKey(r.Standing, r.Today) != want })
 	}
+	if want := a.Query("updates"); want != "" {
+		rows = slices.DeleteFunc(rows, func(r oversight.ContractRow) bool { return string(r.Facts().Updates) != want })
+	}
 	return rows, err
 }
 
@@ -97,8 +100,9 @@ func (c *console) contracts(a *ask) error {
 	}
 	v := web.List{Title: "Contracts", Says: plural(len(rows), "contract"), Empty: "No contracts match.", Reset: web.Link{Text: "Show all", URL: contractsPath},
 		Actions: append([]web.Link{{Text: "Download CSV", URL: a.with(root + "/contracts.csv")}}, a.addContract()...),
-		Filters: []web.Field{{Name: "attestation", Label: "Attestation", Kind: "select", Options: choose([]web.Option{{Text: "Any"}, {Value: "attested", Text: "Attested"}, {Value: "grace", Text: "In grace"}, {Value: "lapsed", Text: "Lapsed"}, {Value: "never", Text: "Never attested"}}, a.Query("attestation"))}},
-		Table:   web.Table{Caption: "Contracts by number", Columns: contractColumns, Numbers: []int{5}}}
+		Filters: []web.Field{{Name: "attestation", Label: "Attestation", Kind: "select", Options: choose([]web.Option{{Text: "Any"}, {Value: "attested", Text: "Attested"}, {Value: "grace", Text: "In grace"}, {Value: "lapsed", Text: "Lapsed"}, {Value: "never", Text: "Never attested"}}, a.Query("attestation"))},
+			{Name: "updates", Label: "Kept", Kind: "select", Options: choose(append([]web.Option{{Text: "By anybody"}}, keepers...), a.Query("updates"))}},
+		Table: web.Table{Caption: "Contracts by number", Columns: contractColumns, Numbers: []int{5}}}
 	for _, r := range rows {
 		v.Table.Rows = append(v.Table.Rows, contractCells(r))
 	}

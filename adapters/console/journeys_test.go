@@ -201,6 +201,33 @@ func TestASecretIsRotated(t *testing.T) {
 	}
 }
 
+// A one-time link is opened in a browser: what opens it stands behind the #, goes
+// into the form, and is out of the address before anything is sent.
+func TestALinkIsOpenedInABrowser(t *testing.T) {
+	w := newWorld(t)
+	r := w.reader(t, "sandbox-operator")
+	r.goTo("/console/clients/client/deliver")
+	r.fill("reason", "the sponsor begins next week")
+	r.click("Rotate it and make the link")
+	link := eval[string](t, r.Context, "document.querySelector('#link').innerText")
+	_, key, _ := strings.Cut(link, "#")
+	r.goTo(strings.TrimPrefix(link, w.base))
+	if got := eval[string](t, r.Context, "document.querySelector('#key').value"); got != key || len(key) < 32 {
+		t.Errorf("the form has %q of %s", got, link)
+	}
+	r.click("Show them now")
+	if at := eval[string](t, r.Context, "location.href"); at != w.base+"/console/once" {
+		t.Errorf("the secret is at %s", at)
+	}
+	if secret := eval[string](t, r.Context, "document.querySelector('#secret').innerText"); len(secret) < 32 {
+		t.Errorf("the secret is %q", secret)
+	}
+	if from := eval[string](t, r.Context, "document.referrer"); strings.Contains(from, key) {
+		t.Errorf("the address that it comes from is told: %s", from)
+	}
+	r.shows("this once")
+}
+
 // Whoever watches a job sees it end when somebody else cancels it.
 func TestAJobIsWatchedAndCancelled(t *testing.T) {
 	w := newWorld(t)

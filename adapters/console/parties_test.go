@@ -93,6 +93,9 @@ func TestSponsorsAndContractsAreKeptByHand(t *testing.T) {
 	if did := w.trail(t, "contract.edit"); did[len(did)-1].Detail["name"] != "Mia Chen" || !strings.Contains(did[len(did)-1].Detail["after"], `name "Another name"`) || !strings.Contains(did[len(did)-1].Detail["before"], "updates automatic") || did[len(did)-1].Detail["reason"] == "" {
 		t.Errorf("the trail tells %+v", did)
 	}
+	if page := mia.get("/console/contracts?updates=none").body; !strings.Contains(page, "Z1234") || strings.Contains(page, "S0002") {
+		t.Error("the list is not narrowed to contracts of tests")
+	}
 	off := "/console/sponsors/" + string(id) + "/deactivate"
 	if a := mia.post(off, mia.saw(off)); a.status != 303 || !w.party(id).Inactive {
 		t.Errorf("deactivating is answered %d", a.status)

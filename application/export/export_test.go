@@ -1,6 +1,7 @@
 package export_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"cms.gov/ab2d/application/export"
 	"cms.gov/ab2d/application/refusals"
 	"cms.gov/ab2d/domain"
+	"cms.gov/ab2d/ports"
 )
 
 func TestAContractHasAsManyExportsRunningAsItMay(t *testing.T) {
@@ -35,6 +37,27 @@ func TestAContractHasAsManyExportsRunningAsItMay(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.KickOff(site.First, domain.Window{}) // the place is free at once
+}
+
+// Who was let in just before its sponsor turned out to be another starts an export
+// of that other, which it can then use.
+func TestAnExportThatMeetsAMergerIsTheOtherSponsors(t *testing.T) {
+	s := site.New(t)
+	ask := s.Ask(site.First, domain.Window{}) // with the client as it was
+	s.Do(func(ctx context.Context, tx ports.Tx) error {
+		other := domain.Sponsor{ID: "other", Name: "Other"}
+		if err := tx.Sponsors.Put(ctx, other); err != nil {
+			return err
+		}
+		return tx.Sponsors.Update(ctx, "sponsor", func(p *domain.Sponsor) error { return p.MergeInto(other) })
+	})
+	id, err := s.Export.Start(t.Context(), ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j := s.Job(id); j.Sponsor != "other" {
+		t.Errorf("the job is of %s", j.Sponsor)
+	}
 }
 
 // fetch records that the client was sent a file of a job whole.
