@@ -150,7 +150,9 @@ func percentiles(p oversight.Pulse, id, title, what string, of func(domain.Ended
 		}
 	}
 	plot := web.Plot{ID: id, Title: title, Parts: []string{"Half took at most", "95 of 100 took at most"}}
+	slices.Sort(all)
 	for i, v := range values {
+		slices.Sort(v)
 		half, most := quantile(v, .5), quantile(v, .95)
 		plot.Max = max(plot.Max, most.Seconds())
 		bar := web.Bar{Label: b.label(i), Values: []float64{half.Seconds(), (most - half).Seconds()}, Texts: []string{"–", "–"}}
@@ -167,11 +169,11 @@ func percentiles(p oversight.Pulse, id, title, what string, of func(domain.Ended
 	return plot
 }
 
+// quantile is a value of a sorted list that a share of it does not exceed.
 func quantile(v []time.Duration, q float64) time.Duration {
 	if len(v) == 0 {
 		return 0
 	}
-	v = slices.Sorted(slices.Values(v))
 	return v[min(len(v)-1, int(q*float64(len(v))))]
 }
 

@@ -88,7 +88,8 @@ func (s figures) fileFigures(ctx context.Context, ids []domain.JobID, found map[
 }
 
 // ended is read without ent, which would make a row of each with all its columns.
-const ended = `SELECT id, state, created_at, started_at, completed_at, exported_bytes FROM export_jobs WHERE completed_at >= $1 AND completed_at < $2 ORDER BY completed_at, id`
+// Instants are expressions, since SQLite's driver is slow to read columns of them.
+const ended = `SELECT id, state, COALESCE(created_at, created_at), COALESCE(started_at, started_at), COALESCE(completed_at, completed_at), exported_bytes FROM export_jobs WHERE completed_at >= $1 AND completed_at < $2 ORDER BY completed_at, id`
 
 func (s figures) Ended(ctx context.Context, from, to time.Time) ([]domain.EndedJob, error) {
 	rows, err := s.tx.QueryContext(ctx, ended, kept(from), kept(to))
@@ -99,11 +100,15 @@ func (s figures) Ended(ctx context.Context, from, to time.Time) ([]domain.EndedJ
 	var found []domain.EndedJob
 	for rows.Next() {
 		var j domain.EndedJob
-		var started *time.Time
-		if err := rows.Scan(&j.ID, &j.State, &j.CreatedAt, &started, &j.CompletedAt, &j.PlainBytes); err != nil {
+		var created, completed instant
+		var started *instant
+		if err := rows.Scan(&j.ID, &j.State, &created, &started, &completed, &j.PlainBytes); err != nil {
 			return nil, err
 		}
-		j.State, j.CreatedAt, j.StartedAt, j.CompletedAt = stateFromRow(j.State), j.CreatedAt.UTC(), orZero(started), j.CompletedAt.UTC()
+		if started != nil {
+			j.StartedAt = started.UTC()
+		}
+		j.State, j.CreatedAt, j.CompletedAt = stateFromRow(j.State), created.UTC(), completed.UTC()
 		found = append(found, j)
 	}
 	return found, rows.Err()

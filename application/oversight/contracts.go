@@ -2,7 +2,6 @@ package oversight
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -195,26 +194,23 @@ func (u *UseCase) Enrollment(ctx context.Context, who domain.Staff, n domain.Con
 		return nil, err
 	}
 	last := domain.Today(now).Month()
-	counts, read := map[domain.Month]int{}, 0
+	counts, first, read := make([]int, months), last-domain.Month(months)+1, 0
 	for e, err := range u.Coverage.Members(ctx, n, v, domain.KeyRange{}) {
 		if err != nil {
 			return nil, err
 		}
-		for m := last - domain.Month(months) + 1; m <= last; m++ {
-			if e.Months.Has(m) {
-				counts[m]++
+		for i := range counts {
+			if e.Months.Has(first + domain.Month(i)) {
+				counts[i]++
 			}
 		}
 		if read++; read >= counted {
 			break
 		}
 	}
-	for m := last - domain.Month(months) + 1; m <= last; m++ {
-		counts[m] += 0
-	}
-	var out []MonthCount
-	for _, m := range slices.Sorted(maps.Keys(counts)) {
-		out = append(out, MonthCount{m, counts[m]})
+	out := make([]MonthCount, months)
+	for i, n := range counts {
+		out[i] = MonthCount{first + domain.Month(i), n}
 	}
 	return out, nil
 }
