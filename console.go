@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -72,9 +73,14 @@ func mountConsole(ctx context.Context, app *fiber.App, cfg *config.Config, base 
 		Provider: provider, Notice: notice,
 		Sandbox: cfg.Mode == config.Sandbox, Version: Version(), PublicURL: string(base), Settings: settings,
 		Checks: func(ctx context.Context) []console.Check {
+			ctx, stop := context.WithTimeout(ctx, checkWithin)
+			defer stop()
 			_, source := p.Claims.CompleteThrough(ctx)
-			return []console.Check{{Name: "database", Err: p.Store.Check(ctx)}, {Name: "file store", Err: p.Stored.Check(ctx)}, {Name: "claims source", Err: source}, migrations(ctx, p.Store)}
+			return []console.Check{{Name: "database", Err: p.Store.Check(ctx), Do: "See that the database runs and that this process reaches it."},
+				{Name: "file store", Err: p.Stored.Check(ctx), Do: "See that the folder or the bucket is there and may be written to."},
+				{Name: "claims source", Err: source, Do: "See that the source answers this process and takes its certificate."}, migrations(ctx, p.Store)}
 		},
+		Watch:   watched(cfg),
 		Address: func(c *fiber.Ctx) netip.Addr { return fiberapi.Address(c, proxies) }, Over: ctx.Done(),
 	}, console.UseCases{
 		Clock: p.Clock,
@@ -88,9 +94,24 @@ func mountConsole(ctx context.Context, app *fiber.App, cfg *config.Config, base 
 	})
 }
 
+// checkWithin is how long a page waits for what it checks.
+const checkWithin = 3 * time.Second
+
+// watched says what is to be expected of what goes on in the background.
+func watched(cfg *config.Config) console.Watch {
+	w := console.Watch{Sweep: cfg.Sweep, Files: whereFiles(cfg), Source: cfg.Claims}
+	if cfg.Claims == config.BFD {
+		w.Source = "BFD at " + cfg.BFDURL
+	}
+	if cfg.HPMSURL != "" {
+		w.HPMS = cfg.HPMSEvery
+	}
+	return w
+}
+
 // migrations says how far the schema of the database is.
 func migrations(ctx context.Context, store *entstore.Store) console.Check {
-	c := console.Check{Name: "migrations"}
+	c := console.Check{Name: "migrations", Do: "Run ab2d migrate as the role that owns the tables."}
 	states, err := store.Status(ctx)
 	if c.Err = err; err != nil {
 		return c

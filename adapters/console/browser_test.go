@@ -129,6 +129,12 @@ func (w *world) pages() map[string]string {
 		"sponsor-edit": "/console/sponsors/sponsor/edit", "sponsor-merge": "/console/sponsors/sponsor/merge", "sponsor-deactivate": "/console/sponsors/sponsor/deactivate", "sponsor-activate": "/console/sponsors/sponsor/activate", "client-deliver": "/console/clients/client/deliver",
 		"search": "/console/search?q=S000", "search-none": "/console/search?q=zzz", "missing": "/console/nowhere", "missing-job": "/console/jobs/none",
 	}
+	for _, tab := range []string{"workers", "queue", "storage", "source", "hpms"} {
+		all["system-"+tab] = "/console/system?tab=" + tab
+	}
+	for _, act := range []string{"sweep", "hpms", "pause", "resume"} {
+		all["system-act-"+act] = "/console/system/" + act
+	}
 	for state, id := range w.jobs {
 		all["job-"+string(state)] = "/console/jobs/" + string(id)
 	}

@@ -41,6 +41,7 @@ type Config struct {
 
 	Settings []Setting
 	Checks   func(ctx context.Context) []Check // how the process does
+	Watch    Watch
 
 	Address  func(c *fiber.Ctx) netip.Addr // where a request came from
 	Provider SignIn                        // nil in a sandbox without one
@@ -57,6 +58,15 @@ type Check struct {
 	Name string
 	Err  error
 	Says string // more about it while it is well
+	Do   string // what to do while it is not
+}
+
+// Watch is what is to be expected of what goes on in the background.
+type Watch struct {
+	Sweep  time.Duration // between two sweeps of the store of files
+	HPMS   time.Duration // between two times that HPMS is asked; 0 where it is not followed
+	Files  string        // where files are kept, in words
+	Source string        // where claims come from
 }
 
 // UseCases are what the console offers.
@@ -84,7 +94,7 @@ const QueuePath = root + "/river"
 const root = "/console"
 
 // policy is what pages may load: what is served here, and nothing inline.
-const policy = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'%s; frame-ancestors 'none'"
+const policy = "default-src 'self'; script-src 'self'; style-src 'self'%s; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'%s; frame-ancestors 'none'"
 
 // NewApp returns an app for a process that serves the console alone.
 func NewApp(around fiber.Handler) *fiber.App {
@@ -137,7 +147,11 @@ func (c *console) around(f *fiber.Ctx) (err error) {
 	if c.Provider != nil {
 		origin = " " + c.Provider.Origin()
 	}
-	f.Set(fiber.HeaderContentSecurityPolicy, fmt.Sprintf(policy, origin))
+	styles := ""
+	if strings.HasPrefix(f.Path(), QueuePath+"/") {
+		styles = " 'unsafe-inline'" // the queue's own pages set styles as they go; their scripts come from here like ours
+	}
+	f.Set(fiber.HeaderContentSecurityPolicy, fmt.Sprintf(policy, styles, origin))
 	f.Set(fiber.HeaderCacheControl, "no-store")
 	f.Set(fiber.HeaderReferrerPolicy, "same-origin")
 	f.Set(fiber.HeaderXFrameOptions, "DENY")
@@ -315,6 +329,8 @@ var done = map[string]string{
 	"started": "The export is started.", "recorded": "The event is recorded.", "changed": "The change is made.", "stayed": "You stay signed in.",
 	"decided": "The decision is recorded.", "asked": "Nothing is done yet: somebody else has to approve it.",
 	"maintenance": "The maintenance mode is changed.",
+	"sweep":       "A worker sweeps the store of files in a moment.", "hpms": "HPMS is asked in a moment.",
+	"pause": "The queue is paused. What workers are at goes on to its end.", "resume": "The queue goes on.",
 }
 
 // shell is what surrounds a page: section is the address of the entry of the

@@ -32,6 +32,7 @@ func (w *world) actions() map[string]domain.Permission {
 		"/console/sponsors/new": domain.MayManageContracts, "/console/sponsors/sponsor/edit": domain.MayManageContracts, "/console/sponsors/sponsor/merge": domain.MayManageContracts,
 		"/console/sponsors/sponsor/deactivate": domain.MayManageContracts, "/console/sponsors/sponsor/activate": domain.MayManageContracts, "/console/contracts/new": domain.MayManageContracts, "/console/contracts/S0001/edit": domain.MayManageContracts,
 		"/console/held/people/release": domain.MayManageContracts, "/console/held/listed/reject": domain.MayManageContracts,
+		"/console/system/sweep": domain.MayRunJobs, "/console/system/pause": domain.MayRunJobs, "/console/system/resume": domain.MayRunJobs, "/console/system/hpms": domain.MayManageContracts,
 	}
 }
 
@@ -137,7 +138,7 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 	v := w.signIn(t, "sandbox-admin")
 	none := string(domain.NewJobID())
 	for _, path := range []string{"/console/jobs/" + none, "/console/jobs/odd", "/console/jobs/" + none + "/cancel", "/console/contracts/S9999", "/console/contracts/odd", "/console/contracts/S9999/attestation?kind=lapse",
-		"/console/contracts/S0001/attestation?kind=odd", "/console/clients/none", "/console/clients/none/rotate", "/console/sponsors/none", "/console/sponsors/none/edit", "/console/sponsors/none/merge", "/console/contracts/S9999/edit", "/console/contracts/odd/edit", "/console/nowhere", "/console/jobs/" + string(w.jobs[domain.Failed]) + "?tab=odd"} {
+		"/console/contracts/S0001/attestation?kind=odd", "/console/clients/none", "/console/clients/none/rotate", "/console/sponsors/none", "/console/sponsors/none/edit", "/console/sponsors/none/merge", "/console/contracts/S9999/edit", "/console/contracts/odd/edit", "/console/nowhere", "/console/system?tab=odd", "/console/system/odd", "/console/jobs/" + string(w.jobs[domain.Failed]) + "?tab=odd"} {
 		if a := v.get(path); a.status != 404 {
 			t.Errorf("%s is answered %d", path, a.status)
 		}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -60,13 +61,15 @@ type buckets struct {
 	n     int
 }
 
-func bucketsOf(p oversight.Pulse) buckets {
+func bucketsOf(p oversight.Pulse) buckets { return bucketsAt(p.At, p.Span) }
+
+func bucketsAt(at time.Time, span time.Duration) buckets {
 	width := time.Hour
-	if p.Span > 48*time.Hour {
+	if span > 48*time.Hour {
 		width = 24 * time.Hour
 	}
-	n := int(p.Span / width)
-	end := p.At.Truncate(time.Hour).Add(time.Hour)
+	n := int(span / width)
+	end := at.Truncate(time.Hour).Add(time.Hour)
 	return buckets{end.Add(-time.Duration(n) * width), width, n}
 }
 
@@ -221,6 +224,10 @@ func (c *console) dashboard(a *ask) error {
 	if err != nil {
 		return err
 	}
+	calls, err := a.Oversight.SourceCalls(a.ctx(), a.who, span)
+	if err != nil {
+		return err
+	}
 	active := 0
 	for _, n := range contracts {
 		if n.Standing.Active {
@@ -232,10 +239,18 @@ func (c *console) dashboard(a *ask) error {
 		percentiles(pulse, "duration-plot", "How long exports took", "exports took", func(j domain.EndedJob) (time.Duration, bool) {
 			return j.CompletedAt.Sub(j.CreatedAt), j.State == domain.Successful || j.State == domain.Lapsed
 		}),
-		percentiles(pulse, "wait-plot", "How long exports waited to begin", "exports waited", func(j domain.EndedJob) (time.Duration, bool) {
-			return j.StartedAt.Sub(j.CreatedAt), !j.StartedAt.IsZero()
-		})}
-	v.Alerts = append(attentionJobs(pulse.Within(24*time.Hour)), attentionContracts(contracts)...)
+		waitPlot(pulse), latencyPlot(bucketsOf(pulse), calls), troublePlot(bucketsOf(pulse), calls)}
+	v.Alerts = attentionJobs(pulse.Within(24 * time.Hour))
+	system, err := a.Oversight.System(a.ctx(), a.who)
+	if err != nil {
+		return err
+	}
+	for _, c := range a.conditions(system) {
+		if c.tone != "" {
+			v.Alerts = append(v.Alerts, web.Alert{Says: c.says, More: c.do, URL: cmp.Or(c.url, systemPath), Tone: c.tone})
+		}
+	}
+	v.Alerts = append(v.Alerts, attentionContracts(contracts)...)
 	for _, more := range []func() ([]web.Alert, error){a.attentionApprovals, a.attentionHeld} {
 		alerts, err := more()
 		if err != nil {
@@ -250,11 +265,6 @@ func (c *console) dashboard(a *ask) error {
 			}
 		}
 	}
-	for _, check := range a.checks() {
-		if check.Err != nil {
-			v.Alerts = append(v.Alerts, web.Alert{Says: "The " + check.Name + " is not well", More: check.Err.Error(), URL: root + "/system", Tone: "bad"})
-		}
-	}
 	if a.who.May(domain.MayReadAudit) {
 		entries, err := a.Oversight.Records(a.ctx(), a.who, ports.AuditQuery{Limit: 8})
 		if err != nil {
@@ -267,9 +277,6 @@ func (c *console) dashboard(a *ask) error {
 	return a.page(web.DashboardPage(a.shell("Dashboard", root+"/"), v))
 }
 
-// slow is how long work may wait before somebody is told.
-const slow = 5 * time.Minute
-
 func attentionJobs(day oversight.Pulse) (alerts []web.Alert) {
 	failed := 0
 	for _, j := range day.Ended {
@@ -279,9 +286,6 @@ func attentionJobs(day oversight.Pulse) (alerts []web.Alert) {
 	}
 	if failed > 0 {
 		alerts = append(alerts, web.Alert{Says: plural(failed, "job") + " failed in the last 24 hours.", More: "Each says why.", URL: jobsPath + "?state=failed&submitted=24h", Tone: "bad"})
-	}
-	if day.Oldest > slow {
-		alerts = append(alerts, web.Alert{Says: "Work has waited for " + web.Span(day.Oldest) + ".", More: "Too few workers, or a slow claims source.", URL: root + "/system", Tone: "bad"})
 	}
 	return alerts
 }

@@ -104,6 +104,33 @@ func crowd(b *testing.B, s *entstore.Store, postgres bool) {
 			b.Fatalf("%.90s: %v", statement, err)
 		}
 	}
+	err = s.Do(b.Context(), func(ctx context.Context, tx ports.Tx) error { // calls of a year, as twenty workers counted them
+		for i := range 365 * 24 {
+			f := domain.SourceFigures{Source: "bfd", Width: domain.LongStretch, Begins: now.Add(time.Duration(-i) * time.Hour), Answered: 36_000, Failed: int64(i % 7), Latencies: make(domain.Latencies, 40)}
+			for n := range f.Latencies {
+				f.Latencies[n] = int64(900 * n % 1000)
+			}
+			if err := tx.SourceFigures.Add(ctx, f); err != nil {
+				return err
+			}
+			if f.Width, f.Begins = domain.ShortStretch, now.Add(time.Duration(-i)*domain.ShortStretch); f.Begins.Before(now.Add(-domain.KeepShort)) {
+				continue
+			}
+			if err := tx.SourceFigures.Add(ctx, f); err != nil {
+				return err
+			}
+		}
+		for i := range 20 {
+			if err := tx.Processes.Tell(ctx, domain.Process{ID: fmt.Sprint(i), Host: fmt.Sprintf("worker-%d", i), PID: i, Version: "1", Roles: []string{"worker"}, StartedAt: now,
+				State: domain.ProcessState{Places: 8, Source: &domain.SourceState{Limit: 60}, Disk: &domain.Disk{Free: 50, Total: 100}}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
 	var people iter.Seq2[domain.Enrollee, error] = func(yield func(domain.Enrollee, error) bool) {
 		for i := range crowdPeople {
 			first := domain.NewMonth(2021+i%4, time.Month(1+i%12))
@@ -179,7 +206,7 @@ func BenchmarkPages(b *testing.B) {
 			for _, path := range []string{"/", "/?range=7d", "/?range=30d", "/jobs", "/jobs?state=failed", "/jobs?contract=S0030&state=successful", "/jobs?sponsor=sponsor-5", "/jobs?client=client-3", "/jobs?submitted=24h",
 				"/jobs/" + id, "/jobs/" + id + "?tab=files", "/jobs/" + id + "?tab=history", "/sponsors", "/sponsors/sponsor-5", "/contracts", "/contracts/S0030", "/contracts/S0030?tab=coverage", "/contracts/S0030?tab=history",
 				"/contracts/S0030?tab=jobs", "/clients", "/clients/client-5", "/audit", "/audit?outcome=refused", "/audit?action=export.", "/audit?actor=client-3", "/audit?action=none&actor=client-3", "/audit?target=" + id, "/audit?from=" + day + "&to=" + day,
-				"/audit?outcome=odd", "/search?q=S00", "/system", "/settings"} {
+				"/audit?outcome=odd", "/search?q=S00", "/system", "/system?tab=workers", "/system?tab=queue", "/system?tab=storage", "/system?tab=source", "/system?tab=hpms", "/settings"} {
 				b.Run(pageName(path), func(b *testing.B) {
 					size := 0
 					for b.Loop() {

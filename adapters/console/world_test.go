@@ -63,8 +63,9 @@ func newWorld(t *testing.T, change ...func(*console.Config)) *world {
 	cfg := console.Config{Sandbox: true, Version: "test", PublicURL: w.base, Over: t.Context().Done(),
 		Settings: []console.Setting{{Name: "listen", Value: "127.0.0.1:8080", From: "default", Means: "address of the HTTP server"}},
 		Checks: func(context.Context) []console.Check {
-			return []console.Check{{Name: "database"}, {Name: "claims source", Err: errors.New("it does not answer")}}
+			return []console.Check{{Name: "database"}, {Name: "claims source", Err: errors.New("it does not answer"), Do: "Ask those who run it."}}
 		},
+		Watch:   console.Watch{Sweep: time.Minute, HPMS: time.Hour, Files: "the folder /var/lib/ab2d/files", Source: "BFD"},
 		Address: func(c *fiber.Ctx) netip.Addr { return netip.MustParseAddr("127.0.0.1") }}
 	for _, c := range change {
 		c(&cfg)
@@ -135,6 +136,37 @@ func (w *world) fill(t *testing.T) {
 	w.Clock.Advance(time.Minute)
 	w.jobs[domain.Failed], w.jobs[domain.Cancelled], w.jobs[domain.InProgress] = failed, cancelled, running
 	w.jobs[domain.Submitted] = w.KickOff(site.First, domain.Window{})
+	w.oversight()
+}
+
+// oversight has processes tell of themselves, a source that did not always answer,
+// and errands that were done.
+func (w *world) oversight() {
+	w.Do(func(ctx context.Context, tx ports.Tx) error {
+		worker := domain.ProcessState{Partitions: 1, Places: 2, Memory: 412 << 20, Disk: &domain.Disk{Free: 12 << 30, Total: 100 << 30, Since: site.Start.Add(-time.Hour)},
+			Source: &domain.SourceState{Limit: 64, InUse: 61, Waiting: 7, Away: site.Start.Add(-time.Minute), Outages: 2}}
+		errs := []error{
+			tx.Processes.Tell(ctx, domain.Process{ID: "1", Host: "worker-1.example", PID: 17, Version: "1.4.0", Roles: []string{"worker"}, StartedAt: site.Start.Add(-30 * time.Hour), State: worker}),
+			tx.Processes.Tell(ctx, domain.Process{ID: "2", Host: "web-1.example", PID: 9, Version: "1.4.0", Roles: []string{"api", "console"}, StartedAt: site.Start.Add(-30 * time.Hour), State: domain.ProcessState{Memory: 90 << 20}}),
+			tx.ErrandBook.Note(ctx, "sweep", domain.ErrandRun{EndedAt: site.Start.Add(-time.Minute), Took: 2 * time.Second, Outcome: domain.DoneRun, Done: site.Start.Add(-time.Minute),
+				Swept: &domain.Swept{Files: 12, Bytes: 5 << 30, Deleted: 3, Orphans: 1, Freed: 1 << 30, Ages: []domain.Aged{{Within: time.Hour, Files: 4, Bytes: 1 << 30}, {Within: 24 * time.Hour, Files: 8, Bytes: 4 << 30}, {}}}}),
+			tx.ErrandBook.Note(ctx, "hpms", domain.ErrandRun{EndedAt: site.Start.Add(-20 * time.Minute), Took: 4 * time.Second, Outcome: string(domain.Unavailable), Done: site.Start.Add(-9 * time.Hour), Detail: map[string]string{"error": "HPMS answered 503"}}),
+		}
+		for i := range 24 {
+			f := domain.SourceFigures{Source: "bfd", Width: domain.LongStretch, Begins: site.Start.Add(time.Duration(-i) * time.Hour)}
+			for n := range 40 + 5*i {
+				f.Count(domain.CallAnswered, time.Duration(80+3*n)*time.Millisecond)
+			}
+			f.Failed, f.Refused = int64(i%4*3), int64(i%3)
+			short := f
+			short.Width, short.Begins = domain.ShortStretch, site.Start.Add(time.Duration(-5*i)*time.Minute)
+			if short.Failed = 1; i < 3 {
+				short.Failed = 9
+			}
+			errs = append(errs, tx.SourceFigures.Add(ctx, f), tx.SourceFigures.Add(ctx, short))
+		}
+		return errors.Join(errs...)
+	})
 }
 
 // hold has changes wait that HPMS and the source of enrollment brought.

@@ -28,9 +28,10 @@ type Shell struct {
 	Done    string // what was just done
 	Search  string // what was searched for
 	Version string
-	Idle    int // seconds without activity until the session ends
-	Warn    int // seconds without activity until a warning
-	End     int // seconds until the session ends at all
+	Loading bool // the next page is awaited, as the page itself says by a script
+	Idle    int  // seconds without activity until the session ends
+	Warn    int  // seconds without activity until a warning
+	End     int  // seconds until the session ends at all
 }
 
 // Badge is a state in a word, with the colour that goes with it: run, ok, bad,
@@ -139,6 +140,18 @@ func Span(d time.Duration) string {
 		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
 	}
 	return fmt.Sprintf("%d days", d/(24*time.Hour))
+}
+
+// Brief is how long something short takes: as Span, but with milliseconds below a
+// second and tenths below ten.
+func Brief(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Round(time.Millisecond)/time.Millisecond)
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return Span(d)
 }
 
 // CellID makes an id of a part of a row.

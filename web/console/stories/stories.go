@@ -6,6 +6,7 @@ package stories
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -74,9 +75,45 @@ func lists(add adder) {
 	add("Lists", "sponsors-empty", "No sponsors", list("Sponsors", "There are no sponsors. They come with the import from HPMS.", []string{"Sponsor"}))
 	add("Lists", "audit", "Records with what changed", web.ListPage(shell("Audit log", "Audit log"), web.List{Title: "Audit log", Lead: "Records are only ever added. Seal 1,204 vouches for records up to 98,112.", Filters: jobFilters(), Entries: entries(), Says: "3 records shown"}, "#"))
 	add("Lists", "audit-empty", "No records match", web.ListPage(shell("Audit log", "Audit log"), web.List{Title: "Audit log", Empty: "No records match.", Reset: web.Link{Text: "Clear the filters", URL: "#"}, Filters: jobFilters()}, "#"))
-	badge, off := web.Badge{Text: "Well", Tone: "ok"}, web.Badge{Text: "Not well", Tone: "bad"}
-	add("Lists", "system", "System health", web.DetailPage(shell("System health", "System health"), web.Detail{Title: "System health", Tone: "bad", Says: "The claims source is not well.", Actions: []web.Link{{Text: "Maintenance mode", URL: "#"}}, Facts: []web.Fact{{Name: "Maintenance", Text: "off"}, {Name: "Version", Text: "1.4.0", Code: true}},
-		Parts: []web.Section{{Title: "Checks", Table: web.Table{Caption: "Checks", Columns: []string{"What", "State", "Why"}, Rows: [][]web.Cell{{{Text: "database"}, {Badge: &badge}, {}}, {{Text: "claims source"}, {Badge: &off}, {Text: "dial tcp 192.0.2.1:443: connect: connection refused, after 3 tries in 12 s; the next try is in 30 s"}}}}}, {Title: "People signed in", Empty: "Nobody is."}}}))
+	awaited := shell("Sponsors", "Sponsors")
+	awaited.Loading = true
+	add("Lists", "loading", "While the next page is awaited", web.ListPage(awaited, web.List{Title: "Sponsors", Says: "1 sponsor", Table: web.Table{Caption: "Sponsors", Columns: []string{"Sponsor", "Parent organization"}, Rows: [][]web.Cell{{{Text: "Lake Plans", URL: "#"}, {Text: "Lakes Holding"}}}}}, "#"))
+	system(add)
+}
+
+// system adds the pages of the system's health: as it is on a bad day, and when
+// it has just started.
+func system(add adder) {
+	page := func(current string, v web.Detail) templ.Component {
+		v.Title = "System health"
+		for _, t := range []string{"Health", "Workers", "Queue", "Storage", "Claims source", "HPMS"} {
+			v.Tabs = append(v.Tabs, web.Link{Text: t, URL: "#" + t, Current: t == current})
+		}
+		return web.DetailPage(shell("System health", "System health"), v)
+	}
+	well, off := &web.Badge{Text: "Well", Tone: "ok"}, &web.Badge{Text: "Not well", Tone: "bad"}
+	none := web.Cell{Text: "–"}
+	checks := web.Section{Title: "Checks", Table: web.Table{Caption: "Checks", Columns: []string{"What", "State", "Value", "Bound", "Since", "What to do"}, Rows: [][]web.Cell{
+		{{Text: "Database"}, {Badge: well}, {Text: "answers"}, none, none, none},
+		{{Text: "Claims source"}, {Badge: off}, {Text: "dial tcp 192.0.2.1:443: connect: connection refused, after 3 tries in 12 s; the next try is in 30 s"}, none, none, {Text: "See that the source answers this process and takes its certificate."}},
+		{{Text: "Disk of worker-1.example", URL: "#"}, {Badge: off}, {Text: "88.0% used, 12.9 GB free"}, {Text: "at most 80.0%"}, {At: day.Add(-3 * time.Hour)}, {Text: "Free room or add some. Exports wait when it is full; sweeping now or shortening file-life frees what is over."}},
+		{{Text: "HPMS", URL: "#"}, {Badge: &web.Badge{Text: "Look", Tone: "warn"}}, {Text: "last 9 h 2 min ago"}, {Text: "every 1 h"}, {At: day.Add(-6 * time.Hour)}, {Text: "It says: HPMS answered 503"}}}}}
+	facts := []web.Fact{{Name: "Maintenance", Text: "off"}, {Name: "Version", Text: "1.4.0", Code: true}, {Name: "Files are in", Text: "the bucket ab2d-prod-exports"}, {Name: "Claims come from", Text: "BFD at https://prod.bfd.example"}}
+	add("System", "system", "A bad day", page("Health", web.Detail{Tone: "bad", Says: "The claims source is not well. 2 others below.", Facts: facts, Actions: []web.Link{{Text: "Maintenance mode", URL: "#"}}, Parts: []web.Section{checks, {Title: "People signed in", Empty: "Nobody is."}}}))
+	checks.Table.Rows = checks.Table.Rows[:1]
+	add("System", "system-well", "All is well", page("Health", web.Detail{Tone: "ok", Says: "Everything is well.", Facts: facts, Parts: []web.Section{checks}}))
+	process := func(host, state, tone, partitions string) []web.Cell {
+		return []web.Cell{{Text: host}, {Text: "17", Code: true}, {Badge: &web.Badge{Text: state, Tone: tone}}, {Text: "1.4.0"}, {Text: "worker"}, {At: day.Add(-30 * time.Hour)}, {Text: "9 s ago"}, {Text: partitions}, {Text: "412 MB"}}
+	}
+	add("System", "system-workers", "Workers by host", page("Workers", web.Detail{Facts: []web.Fact{{Name: "Workers", Text: "2"}, {Name: "Partitions being written", Text: "9 of 16 at once"}, {Name: "Fell silent in the last hour", Text: "1"}},
+		Parts: []web.Section{{Title: "Processes", Table: web.Table{Caption: "Processes by host", Columns: []string{"Host", "Process", "State", "Version", "Roles", "Started", "Last heard of", "Partitions", "Memory"}, Numbers: []int{7, 8},
+			Rows: [][]web.Cell{process("worker-1.example", "Running", "ok", "8 of 8"), process("worker-with-a-name-as-long-as-a-cluster-gives-7d9f8b6c5d-x2x9q.example", "Running", "ok", "1 of 8"), process("worker-3.example", "Silent", "bad", "8 of 8")}}}}}))
+	add("System", "system-workers-empty", "No process has told of itself", page("Workers", web.Detail{Parts: []web.Section{{Title: "Processes", Empty: "No process tells of itself yet. Each does so every 15 seconds once it runs."}}}))
+	add("System", "system-queue", "A queue that is paused", page("Queue", web.Detail{Tone: "warn", Says: "The queue is paused, by Dana Ortiz since 2026-03-02 10:00 ET: BFD asked us to stop until its index is rebuilt", Actions: []web.Link{{Text: "Let the queue go on", URL: "#"}},
+		Facts: []web.Fact{{Name: "Partitions that wait", Text: "1,204"}, {Name: "Oldest wait", Text: "41 min 3 s"}}, Plots: []web.Plot{plot("wait", "How long exports waited to begin", true)}}))
+	add("System", "system-storage", "Bytes held by age", page("Storage", web.Detail{Actions: []web.Link{{Text: "Sweep now", URL: "#"}}, Facts: []web.Fact{{Name: "Last sweep", At: day}, {Name: "Its outcome", Badge: &web.Badge{Text: "Done", Tone: "ok"}}, {Name: "Next sweep", At: day.Add(time.Minute)}, {Name: "Orphans of the last sweep", Text: "1 file that nothing referred to"}},
+		Parts: []web.Section{{Title: "Disks", Empty: "Files are not on a disk of ours, or no process has told of one yet."}, {Title: "Bytes held by age", Table: web.Table{Caption: "Bytes held by age", Columns: []string{"Written", "Files", "Bytes"}, Numbers: []int{1, 2}, Rows: [][]web.Cell{{{Text: "in the last 1 h"}, {Text: "412"}, {Text: "61 GB"}}, {{Text: "more than 14 days ago"}, {Text: "0"}, {Text: "0 B"}}}}}}}))
+	add("System", "system-source-empty", "A source that was not asked", page("Claims source", web.Detail{Plots: []web.Plot{plot("latency", "How long the claims source took to answer", false), plot("trouble", "Calls that the claims source did not answer", false)}, Parts: []web.Section{{Title: "Concurrency now", Empty: "Nothing bounds the calls to this source: it is on this machine, or no worker runs."}}}))
 }
 
 func jobs(add adder) {

@@ -50,6 +50,39 @@
     navigator.clipboard?.writeText(source.textContent.trim()).then(() => { button.textContent = 'Copied'; });
   });
 
+  // While the next page is awaited this one says so, once that takes longer than
+  // a moment, and sends no form twice.
+  const loading = one('#loading');
+  const main = one('main');
+  let awaited;
+  const over = () => {
+    clearTimeout(awaited);
+    awaited = undefined;
+    main.removeAttribute('aria-busy');
+    loading.textContent = '';
+  };
+  const leaving = () => {
+    if (!loading || awaited) return;
+    main.setAttribute('aria-busy', 'true');
+    awaited = setTimeout(() => {
+      loading.textContent = 'Loading…';
+      awaited = setTimeout(over, 30000); // the server has given up by then
+    }, 300);
+  };
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest('a[href]');
+    if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const to = new URL(link.href, location.href);
+    const here = to.pathname === location.pathname && to.search === location.search && to.hash;
+    const file = link.hasAttribute('download') || /\.[a-z]+$/.test(to.pathname);
+    if (to.origin === location.origin && !here && !file && !link.target) leaving();
+  });
+  document.addEventListener('submit', (event) => {
+    if (awaited) { event.preventDefault(); return; }
+    if (!event.defaultPrevented) leaving();
+  });
+  window.addEventListener('pageshow', (event) => { if (event.persisted && loading) over(); });
+
   // A warning before the session ends for want of activity, and the sign-in
   // page once it has, which brings the reader back here.
   const dialog = one('#idle');
