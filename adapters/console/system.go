@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -20,8 +21,7 @@ func (c *console) systemPages(g fiber.Router) {
 	g.Get("/settings", c.signedIn(c.settings))
 	g.Get("/settings.csv", c.signedIn(func(a *ask) error { return a.table("settings", plain(a.settingsTable())) }))
 	if c.Queue != nil {
-		queue := adaptor.HTTPHandler(c.Queue)
-		g.Use("/river", c.guarded(domain.MayManageSettings, func(a *ask) error { return queue(a.Ctx) }))
+		g.Use("/river", c.guarded(domain.MayManageSettings, c.river))
 	}
 	for path, act := range systemActs {
 		g.Get("/system/"+path, c.guarded(act.needs, func(a *ask) error { return a.systemForm(path, act) }))
@@ -29,6 +29,15 @@ func (c *console) systemPages(g fiber.Router) {
 	}
 	g.Get("/system/maintenance", c.guarded(domain.MayManageSettings, c.maintenanceForm))
 	g.Post("/system/maintenance", c.guarded(domain.MayManageSettings, c.setMaintenance))
+}
+
+// river shows River's own pages. They get the context of the request as it is
+// elsewhere: fasthttp's own is used for other requests afterwards, while who
+// waited for its end may still be at it.
+func (c *console) river(a *ask) error {
+	return adaptor.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.Queue.ServeHTTP(w, r.WithContext(a.ctx()))
+	}))(a.Ctx)
 }
 
 func (a *ask) checks() []Check {
