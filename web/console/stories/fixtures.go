@@ -66,6 +66,39 @@ func plot(id, title string, some bool) web.Plot {
 	return p
 }
 
+// drawn is a plot of other things than jobs, by hours.
+func drawn(id, title, says, top string, max float64, parts []string, at func(hour int) ([]float64, []string)) web.Plot {
+	p := web.Plot{ID: id, Title: title, Parts: parts, Says: says, Top: top, Max: max}
+	for h := range 24 {
+		values, texts := at(h)
+		p.Bars = append(p.Bars, web.Bar{Label: fmt.Sprintf("%02d:00", (h+11)%24), Values: values, Texts: texts})
+	}
+	return p
+}
+
+// plots are those of a working day's dashboard.
+func plots(some bool) []web.Plot {
+	jobs := plot("jobs", "Jobs finished each hour, last 24 h (Eastern)", some)
+	if !some {
+		return []web.Plot{jobs}
+	}
+	return []web.Plot{jobs,
+		drawn("bytes", "Exported each hour", "In all 1.4 TB of NDJSON.", "120 GB", 120, []string{"NDJSON"}, func(h int) ([]float64, []string) {
+			gb := float64((h * 7 % 9) * 15)
+			return []float64{gb}, []string{fmt.Sprintf("%g GB", gb)}
+		}),
+		drawn("source", "How long the claims source took to answer", "Half of 81,300 calls were answered within 517 ms, 95 of 100 within 1.0 s.", "1.2 s", 1200, []string{"Half within", "95 of 100 within"},
+			func(h int) ([]float64, []string) {
+				half, most := 480+float64(h*13%60), 900+float64(h*29%280)
+				return []float64{half, most - half}, []string{fmt.Sprintf("%g ms", half), fmt.Sprintf("%g ms", most)}
+			}),
+		drawn("unanswered", "Calls that the claims source did not answer", "Of 81,300 calls 71 failed and 24 were refused (0.1%).", "8", 8, []string{"Refused", "Failed"}, func(h int) ([]float64, []string) {
+			refused, failed := float64(h%3), float64(h*5%7)
+			return []float64{refused, failed}, []string{fmt.Sprint(refused), fmt.Sprint(failed)}
+		}),
+	}
+}
+
 func row(i int, state web.Badge, sponsor string) web.JobRow {
 	r := web.JobRow{ID: fmt.Sprintf("%08x", 0x0d2f6c1a+i*7919) + job[8:], Contracts: []string{fmt.Sprintf("S%04d", i)}, Sponsor: sponsor, SponsorID: "1", State: state, Percent: 100, Period: "all",
 		Submitted: day.Add(-time.Duration(i) * 17 * time.Minute), Duration: "12 min 4 s", Files: "4", Bytes: "1.9 GB"}

@@ -52,7 +52,7 @@ func signingIn(add adder) {
 func lists(add adder) {
 	dash := func(some bool) web.Dashboard {
 		v := web.Dashboard{Ranges: []web.Link{{Text: "24 hours", URL: "#", Current: true}, {Text: "7 days", URL: "#"}, {Text: "30 days", URL: "#"}}, Tiles: tiles(some),
-			Plots: []web.Plot{plot("jobs", "Jobs finished each hour, last 24 h (Eastern)", some), plot("bytes", "Exported each hour", some)}}
+			Plots: plots(some)}
 		if some {
 			v.Alerts = []web.Alert{{Says: "2 jobs failed in the last 24 hours.", More: "Each says why.", URL: "#", Tone: "bad"}, {Says: "Mia Chen asks for approval: record a lapse of S0003.", More: "It expires in 2 days.", URL: "#", Tone: "warn"}}
 			v.Recent = entries()
