@@ -104,7 +104,7 @@ func watched(cfg *config.Config) console.Watch {
 		w.Source = "BFD at " + cfg.BFDURL
 	}
 	if cfg.HPMSURL != "" {
-		w.HPMS = cfg.HPMSEvery
+		w.Listing = cfg.HPMSEvery
 	}
 	return w
 }

@@ -53,8 +53,8 @@ func (a *ask) conditions(s oversight.System) (all []condition) {
 		all = append(all, c)
 	}
 	all = append(all, errandWell(s, s.Sweep, a.Watch.Sweep, "Sweeping of files", "The store of files was not swept", "?tab=storage"))
-	if a.Watch.HPMS > 0 {
-		all = append(all, errandWell(s, s.HPMS, a.Watch.HPMS, "HPMS", "HPMS did not answer well", "?tab=hpms"))
+	if a.Watch.Listing > 0 {
+		all = append(all, errandWell(s, s.HPMS, a.Watch.Listing, "HPMS", "HPMS did not answer well", "?tab=hpms"))
 	}
 	return all
 }

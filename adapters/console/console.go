@@ -63,10 +63,10 @@ type Check struct {
 
 // Watch is what is to be expected of what goes on in the background.
 type Watch struct {
-	Sweep  time.Duration // between two sweeps of the store of files
-	HPMS   time.Duration // between two times that HPMS is asked; 0 where it is not followed
-	Files  string        // where files are kept, in words
-	Source string        // where claims come from
+	Sweep   time.Duration // between two sweeps of the store of files
+	Listing time.Duration // between two times that HPMS is asked; 0 where it is not followed
+	Files   string        // where files are kept, in words
+	Source  string        // where claims come from
 }
 
 // UseCases are what the console offers.

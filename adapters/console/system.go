@@ -282,7 +282,7 @@ func (a *ask) sourceTab(s oversight.System, v *web.Detail) error {
 }
 
 func (a *ask) hpmsTab(s oversight.System, v *web.Detail) error {
-	if a.Watch.HPMS == 0 {
+	if a.Watch.Listing == 0 {
 		v.Says, v.Tone = "HPMS is not followed: sponsors, contracts and attestations are kept by hand. The setting hpms-url changes that.", "warn"
 		return nil
 	}

@@ -60,7 +60,7 @@ func TestWhatIsNotWellIsToldFirst(t *testing.T) {
 // Without anything stored yet the pages say so, and nothing of HPMS is missed
 // where it is not followed.
 func TestASystemThatHasJustStarted(t *testing.T) {
-	w := newWorld(t, func(c *console.Config) { c.Watch.HPMS = 0 })
+	w := newWorld(t, func(c *console.Config) { c.Watch.Listing = 0 })
 	w.Do(func(ctx context.Context, tx ports.Tx) error {
 		for _, id := range []string{"1", "2"} {
 			if err := tx.Processes.Leave(ctx, id); err != nil {

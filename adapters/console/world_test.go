@@ -65,7 +65,7 @@ func newWorld(t *testing.T, change ...func(*console.Config)) *world {
 		Checks: func(context.Context) []console.Check {
 			return []console.Check{{Name: "database"}, {Name: "claims source", Err: errors.New("it does not answer"), Do: "Ask those who run it."}}
 		},
-		Watch:   console.Watch{Sweep: time.Minute, HPMS: time.Hour, Files: "the folder /var/lib/ab2d/files", Source: "BFD"},
+		Watch:   console.Watch{Sweep: time.Minute, Listing: time.Hour, Files: "the folder /var/lib/ab2d/files", Source: "BFD"},
 		Address: func(c *fiber.Ctx) netip.Addr { return netip.MustParseAddr("127.0.0.1") }}
 	for _, c := range change {
 		c(&cfg)

@@ -88,7 +88,7 @@ func (s sourceFigures) Prune(ctx context.Context, width time.Duration, before ti
 type errandBook struct{ unit }
 
 func (s errandBook) Note(ctx context.Context, name string, run domain.ErrandRun) error {
-	if err := (errands{s.unit}).known(ctx, name); err != nil {
+	if err := errands(s).known(ctx, name); err != nil {
 		return err
 	}
 	return s.Errand.UpdateOneID(name).SetLast(&run).Exec(ctx)

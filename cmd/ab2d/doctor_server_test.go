@@ -234,9 +234,7 @@ func TestTheDoctorFindsWhatAServerLacks(t *testing.T) {
 		if err := bfdmock.Certificates(theirs, -time.Minute); err != nil { // the server has its own already
 			t.Fatal(err)
 		}
-		expired := pair
-		pair = filepath.Join(t.TempDir(), "client.pem")
-		renewed := t.TempDir()
+		expired, renewed := pair, t.TempDir()
 		putCopy(t, filepath.Join(theirs, "authority.pem"), filepath.Join(renewed, "authority.pem"))
 		if err := bfdmock.Certificates(renewed, time.Hour*24*365); err != nil {
 			t.Fatal(err)
