@@ -22,7 +22,17 @@ type EndedJob struct {
 	CreatedAt   time.Time
 	StartedAt   time.Time // zero when it was never planned
 	CompletedAt time.Time
-	PlainBytes  int64
+	Succeeded   bool  // also when its files expired since, or the sponsor deleted it
+	PlainBytes  int64 // of its files
+}
+
+// Exported returns how many bytes the job gave its sponsor: those of a job that did
+// not get to its end were never to be had.
+func (j EndedJob) Exported() int64 {
+	if !j.Succeeded {
+		return 0
+	}
+	return j.PlainBytes
 }
 
 // Switch is a setting that staff change while everything runs.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -380,5 +381,26 @@ func TestSessionsAreKeptSafe(t *testing.T) {
 	}
 	if a := v.get("/console/jobs"); a.status != 303 {
 		t.Errorf("after signing out: %d", a.status)
+	}
+}
+
+// What was exported stays so on the dashboard when the sponsor has deleted it,
+// as those do who have fetched it.
+func TestADeletedExportCountsAsOne(t *testing.T) {
+	w := newWorld(t)
+	v := w.signIn(t, "sandbox-viewer")
+	figures := func() string {
+		numbers := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(v.get("/console/").body, " ")
+		return strings.Join(regexp.MustCompile(`\S+(?: \S+)?\s+(Completed|Exported) in 24 h|In all \S+ \S+ of NDJSON|The busiest hour was [^.]*`).FindAllString(numbers, -1), "; ")
+	}
+	before := figures()
+	if !regexp.MustCompile(`1\s+Completed in 24 h`).MatchString(before) || !strings.Contains(before, "In all") {
+		t.Fatalf("the dashboard says %q", before)
+	}
+	if err := w.Cancel.Cancel(t.Context(), w.Client, netip.MustParseAddr("192.0.2.7"), w.jobs[domain.Successful]); err != nil {
+		t.Fatal(err)
+	}
+	if after := figures(); after != before {
+		t.Errorf("before it was deleted: %s\nafterwards: %s", before, after)
 	}
 }

@@ -25,12 +25,12 @@ func pulseTiles(p oversight.Pulse) []web.Tile {
 	var done, failed int
 	var bytes int64
 	for _, j := range p.Ended {
-		switch j.State {
-		case domain.Failed:
-			failed++
-		case domain.Successful, domain.Lapsed:
+		bytes += j.Exported()
+		switch {
+		case j.Succeeded:
 			done++
-			bytes += j.PlainBytes
+		case j.State == domain.Failed:
+			failed++
 		}
 	}
 	waiting := "Waiting"
@@ -105,14 +105,14 @@ func jobsPlot(p oversight.Pulse) web.Plot {
 		if !in {
 			continue
 		}
-		switch j.State {
-		case domain.Failed:
-			bad[i]++
-			failed++
-		case domain.Successful, domain.Lapsed:
+		switch {
+		case j.Succeeded:
 			if good[i]++; good[i] > good[best] {
 				best = i
 			}
+		case j.State == domain.Failed:
+			bad[i]++
+			failed++
 		}
 	}
 	plot := web.Plot{ID: "jobs-plot", Title: fmt.Sprintf("Jobs finished each %s, last %s (Eastern)", b.word(), spanWords(p.Span)), Parts: []string{"Completed", "Failed"}}
@@ -160,14 +160,14 @@ func percentiles(p oversight.Pulse, id, title, what string, of func(domain.Ended
 		plot.Max = max(plot.Max, most.Seconds())
 		bar := web.Bar{Label: b.label(i), Values: []float64{half.Seconds(), (most - half).Seconds()}, Texts: []string{"–", "–"}}
 		if len(v) > 0 {
-			bar.Texts = []string{web.Span(half), web.Span(most)}
+			bar.Texts = []string{web.Brief(half), web.Brief(most)}
 		}
 		plot.Bars = append(plot.Bars, bar)
 	}
-	plot.Top = web.Span(time.Duration(plot.Max * float64(time.Second)))
+	plot.Top = web.Brief(time.Duration(plot.Max * float64(time.Second)))
 	plot.Says = "Nothing to measure in this time."
 	if len(all) > 0 {
-		plot.Says = fmt.Sprintf("Half of the %s at most %s, 95 of 100 at most %s.", what, web.Span(quantile(all, .5)), web.Span(quantile(all, .95)))
+		plot.Says = fmt.Sprintf("Half of the %s at most %s, 95 of 100 at most %s.", what, web.Brief(quantile(all, .5)), web.Brief(quantile(all, .95)))
 	}
 	return plot
 }
@@ -185,8 +185,8 @@ func bytesPlot(p oversight.Pulse) web.Plot {
 	sums, total := make([]int64, b.n), int64(0)
 	for _, j := range p.Ended {
 		if i, in := b.of(j.CompletedAt); in {
-			sums[i] += j.PlainBytes
-			total += j.PlainBytes
+			sums[i] += j.Exported()
+			total += j.Exported()
 		}
 	}
 	plot := web.Plot{ID: "bytes-plot", Title: "Exported each " + b.word(), Parts: []string{"Bytes"}, Says: "In all " + web.Bytes(total) + " of NDJSON."}
@@ -237,7 +237,7 @@ func (c *console) dashboard(a *ask) error {
 	v.Tiles = append(pulseTiles(pulse), web.Tile{Value: fmt.Sprintf("%d of %d", active, len(contracts)), Label: "Contracts attested", URL: root + "/contracts"})
 	v.Plots = []web.Plot{jobsPlot(pulse), bytesPlot(pulse),
 		percentiles(pulse, "duration-plot", "How long exports took", "exports took", func(j domain.EndedJob) (time.Duration, bool) {
-			return j.CompletedAt.Sub(j.CreatedAt), j.State == domain.Successful || j.State == domain.Lapsed
+			return j.CompletedAt.Sub(j.CreatedAt), j.Succeeded
 		}),
 		waitPlot(pulse), latencyPlot(bucketsOf(pulse), calls), troublePlot(bucketsOf(pulse), calls)}
 	v.Alerts = attentionJobs(pulse.Within(24 * time.Hour))

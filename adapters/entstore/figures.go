@@ -89,7 +89,7 @@ func (s figures) fileFigures(ctx context.Context, ids []domain.JobID, found map[
 
 // ended is read without ent, which would make a row of each with all its columns.
 // Instants are expressions, since SQLite's driver is slow to read columns of them.
-const ended = `SELECT id, state, COALESCE(created_at, created_at), COALESCE(started_at, started_at), COALESCE(completed_at, completed_at), exported_bytes FROM export_jobs WHERE completed_at >= $1 AND completed_at < $2 ORDER BY completed_at, id`
+const ended = `SELECT id, state, COALESCE(created_at, created_at), COALESCE(started_at, started_at), COALESCE(completed_at, completed_at), expires_at IS NOT NULL, exported_bytes FROM export_jobs WHERE completed_at >= $1 AND completed_at < $2 ORDER BY completed_at, id`
 
 func (s figures) Ended(ctx context.Context, from, to time.Time) ([]domain.EndedJob, error) {
 	rows, err := s.tx.QueryContext(ctx, ended, kept(from), kept(to))
@@ -102,7 +102,7 @@ func (s figures) Ended(ctx context.Context, from, to time.Time) ([]domain.EndedJ
 		var j domain.EndedJob
 		var created, completed instant
 		var started *instant
-		if err := rows.Scan(&j.ID, &j.State, &created, &started, &completed, &j.PlainBytes); err != nil {
+		if err := rows.Scan(&j.ID, &j.State, &created, &started, &completed, &j.Succeeded, &j.PlainBytes); err != nil {
 			return nil, err
 		}
 		if started != nil {

@@ -127,7 +127,7 @@ func (s figures) Ended(ctx context.Context, from, to time.Time) ([]domain.EndedJ
 	var ended []domain.EndedJob
 	for id, j := range s.jobs {
 		if !j.CompletedAt.IsZero() && !j.CompletedAt.Before(from) && j.CompletedAt.Before(to) {
-			ended = append(ended, domain.EndedJob{ID: id, State: j.State, CreatedAt: j.CreatedAt, StartedAt: j.StartedAt, CompletedAt: j.CompletedAt, PlainBytes: s.of(id).PlainBytes})
+			ended = append(ended, domain.EndedJob{ID: id, State: j.State, CreatedAt: j.CreatedAt, StartedAt: j.StartedAt, CompletedAt: j.CompletedAt, Succeeded: !j.ExpiresAt.IsZero(), PlainBytes: s.of(id).PlainBytes})
 		}
 	}
 	slices.SortFunc(ended, func(a, b domain.EndedJob) int {

@@ -187,7 +187,13 @@ func figuresEnded(s storeTest) {
 			if err := j.Begin(instantAt(n+1), instantAt(n), nil); err != nil {
 				return err
 			}
-			return j.Fail(instantAt(20-n), domain.Failure{Code: domain.Internal})
+			if n == 2 {
+				return j.Fail(instantAt(20-n), domain.Failure{Code: domain.Internal})
+			}
+			if err := j.Succeed(instantAt(20-n), time.Hour, nil); err != nil {
+				return err
+			}
+			return j.Cancel(instantAt(25)) // deleted, once it was fetched
 		})
 	}
 	s.do(func(ctx context.Context, tx ports.Tx) error {
@@ -201,7 +207,7 @@ func figuresEnded(s storeTest) {
 		return list
 	}
 	first := domain.EndedJob{ID: jobID(2), State: domain.Failed, CreatedAt: instantAt(2), StartedAt: instantAt(3), CompletedAt: instantAt(18)}
-	last := domain.EndedJob{ID: jobID(1), State: domain.Failed, CreatedAt: instantAt(1), StartedAt: instantAt(2), CompletedAt: instantAt(19), PlainBytes: 9}
+	last := domain.EndedJob{ID: jobID(1), State: domain.Cancelled, CreatedAt: instantAt(1), StartedAt: instantAt(2), CompletedAt: instantAt(19), Succeeded: true, PlainBytes: 9}
 	if got := ended(18, 20); !reflect.DeepEqual(got, []domain.EndedJob{first, last}) {
 		s.Errorf("ended %+v", got)
 	}
