@@ -41,8 +41,9 @@ type SourceState struct {
 
 // The bounds beyond which somebody has to look.
 const (
-	DiskFull    = 0.8         // of a disk
-	SilentAfter = time.Minute // without a word of a process
+	DiskFull    = 0.8             // of a disk
+	SilentAfter = time.Minute     // without a word of a process
+	WaitsLong   = 5 * time.Minute // of work that no worker has begun
 )
 
 // Used returns how much of the disk is used, from 0 to 1.
@@ -90,6 +91,22 @@ type Errand struct {
 	Busy bool          // somebody is at it
 	Rest time.Duration // until it is due; zero or less when it is
 	Last ErrandRun     // zero when it never ended
+}
+
+// missedTurns is how many of its turns an errand may miss. What is done every few
+// seconds may well be a minute late.
+const (
+	missedTurns = 3
+	someLate    = time.Minute
+)
+
+// Due returns when an errand that is done so often has to have ended well again,
+// at the latest. It is zero for one that was never tried.
+func (e Errand) Due(every time.Duration) time.Time {
+	if e.Last.EndedAt.IsZero() {
+		return time.Time{}
+	}
+	return e.Last.Done.Add(missedTurns*every + someLate)
 }
 
 // Swept is what a sweep of the store of files found and did.

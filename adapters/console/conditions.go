@@ -19,13 +19,6 @@ type condition struct {
 	url                string
 }
 
-// slow is how long work may wait before somebody is told, and late is how many
-// of its turns something in the background may miss.
-const (
-	slow = 5 * time.Minute
-	late = 3
-)
-
 // conditions returns all that has to be well.
 func (a *ask) conditions(s oversight.System) (all []condition) {
 	for _, check := range a.checks() {
@@ -77,13 +70,13 @@ func workersWell(s oversight.System) condition {
 }
 
 func queueWell(s oversight.System) condition {
-	c := condition{what: "Queue", value: fmt.Sprintf("%s waiting, the oldest for %s", plural(s.Backlog.Waiting, "partition"), web.Span(s.Backlog.Oldest)), bound: "at most " + length(slow), url: systemPath + "?tab=queue"}
+	c := condition{what: "Queue", value: fmt.Sprintf("%s waiting, the oldest for %s", plural(s.Backlog.Waiting, "partition"), web.Span(s.Backlog.Oldest)), bound: "at most " + length(domain.WaitsLong), url: systemPath + "?tab=queue"}
 	switch {
 	case s.Pause.Value != "":
 		c.tone, c.says, c.since, c.value = "warn", "The queue is paused.", s.Pause.ChangedAt, "paused by "+s.Pause.ChangedBy+": "+s.Pause.Value
 		c.do = "Let it go on when the reason is over."
-	case s.Backlog.Oldest > slow:
-		c.tone, c.says, c.since = "bad", "Work has waited for "+web.Span(s.Backlog.Oldest)+".", s.At.Add(slow-s.Backlog.Oldest)
+	case s.Backlog.Oldest > domain.WaitsLong:
+		c.tone, c.says, c.since = "bad", "Work has waited for "+web.Span(s.Backlog.Oldest)+".", s.At.Add(domain.WaitsLong-s.Backlog.Oldest)
 		c.do = "There are too few workers, or the claims source is slow: look at both."
 	}
 	return c
@@ -102,22 +95,16 @@ func sourceWell(s oversight.System) []condition {
 		calls.says = fmt.Sprintf("%s of the calls to the claims source are not answered.", share(sum.ErrorShare()))
 		calls.do = "Ask those who run the source. Exports try again by themselves and fail only when it lasts."
 	}
-	breaker, away := condition{what: "Circuit breaker", value: "calls go through", bound: "closed", url: systemPath + "?tab=source"}, 0
-	for _, p := range s.Processes {
-		if c := p.State.Source; c != nil && !c.Away.IsZero() && p.Silent <= domain.SilentAfter {
-			if away++; breaker.since.IsZero() || c.Away.Before(breaker.since) {
-				breaker.since = c.Away
-			}
-		}
-	}
-	if away > 0 {
-		breaker.tone, breaker.value = "bad", "open in "+plural(away, "process")
-		if away > 1 {
-			breaker.value += "es"
-		}
+	breaker := condition{what: "Circuit breaker", value: "calls go through", bound: "closed", url: systemPath + "?tab=source"}
+	if in, since := s.Away(); in > 0 {
+		breaker.tone, breaker.since, breaker.value = "bad", since, fmt.Sprintf("open in %d of %s", in, processes(len(s.Processes)))
 		breaker.says, breaker.do = "The claims source is away.", "Exports wait for it, and go on by themselves once it is back."
 	}
 	return []condition{calls, breaker}
+}
+
+func processes(n int) string {
+	return fmt.Sprintf("%d process", n) + map[bool]string{true: "es"}[n != 1]
 }
 
 // errandWell is whether something in the background is done in its turns.
@@ -127,9 +114,7 @@ func errandWell(s oversight.System, e domain.Errand, every time.Duration, what, 
 	if !done.IsZero() {
 		c.value = "last " + web.Span(s.At.Sub(done)) + " ago"
 	}
-	// What is done every few seconds may well be a minute late.
-	due := done.Add(late*every + time.Minute)
-	if !e.Last.EndedAt.IsZero() && s.At.After(due) {
+	if due := e.Due(every); !due.IsZero() && s.At.After(due) {
 		c.tone, c.since, c.do = "warn", due, "See why: a worker has to run, and what it asks has to answer."
 		if c.says = says + " for " + web.Span(s.At.Sub(done)) + "."; done.IsZero() {
 			c.says, c.since = says+" ever.", time.Time{}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"cms.gov/ab2d/application/errands"
 	"cms.gov/ab2d/application/holds"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
@@ -151,14 +152,11 @@ func (u *UseCase) contract(ctx context.Context, n domain.ContractNumber) error {
 	} else if err != nil {
 		return err
 	}
-	held, lost := context.WithCancelCause(ctx)
-	var keeping sync.WaitGroup
-	keeping.Go(func() { u.keep(held, lost, n, token) })
+	held, drop := errands.Hold(ctx, u.Store, errand(n), token, u.Settings.Lease)
 	w := &work{UseCase: u, n: n, token: token}
 	err = w.do(held)
 	cause := context.Cause(held)
-	lost(nil)
-	keeping.Wait()
+	drop()
 	rest := w.rest
 	if err != nil {
 		rest = tryAgain
@@ -175,29 +173,6 @@ func (u *UseCase) contract(ctx context.Context, n domain.ContractNumber) error {
 		return nil // another goes on from here
 	}
 	return err
-}
-
-// keep renews the hold on a contract until ctx is over, and ends it when it is lost.
-func (u *UseCase) keep(ctx context.Context, lost context.CancelCauseFunc, n domain.ContractNumber, token string) {
-	ticker := time.NewTicker(u.Settings.Lease / 4)
-	defer ticker.Stop()
-	for last := time.Now(); ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := u.Store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-			return tx.Errands.Keep(ctx, errand(n), token, u.Settings.Lease)
-		})
-		switch {
-		case err == nil:
-			last = time.Now()
-		case domain.CodeOf(err) == domain.Conflict, time.Since(last) > u.Settings.Lease:
-			lost(domain.Errorf(domain.Conflict, "the enrollment of contract %s is in other hands", n).Because(err))
-			return
-		}
-	}
 }
 
 // Ask has a contract's enrollment taken in again now: its recent months, or all

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cms.gov/ab2d/application/attestation"
+	"cms.gov/ab2d/application/errands"
 	"cms.gov/ab2d/application/holds"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
@@ -109,12 +110,8 @@ func (u *UseCase) refresh(ctx context.Context, actor domain.Actor, insist bool) 
 		if err := tx.Errands.End(ctx, errand, token, rest); err != nil {
 			return err
 		}
-		before, err := tx.ErrandBook.Get(ctx, errand)
-		if err != nil {
-			return err
-		}
 		run := domain.ErrandRun{EndedAt: told.At, Took: told.At.Sub(begun), Outcome: told.Outcome, Detail: told.Detail}
-		if err := tx.ErrandBook.Note(ctx, errand, run.After(before.Last)); err != nil {
+		if err := errands.Note(ctx, tx, errand, run); err != nil {
 			return err
 		}
 		return tx.Audit.Record(ctx, told)

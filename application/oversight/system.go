@@ -98,6 +98,19 @@ func (s System) Workers() (working, lost []domain.Process) {
 	return working, lost
 }
 
+// Away returns in how many processes no call to the claims source is let through,
+// and since when that is so in the first of them.
+func (s System) Away() (in int, since time.Time) {
+	for _, p := range s.Processes {
+		if c := p.State.Source; c != nil && !c.Away.IsZero() && p.Silent <= domain.SilentAfter {
+			if in++; since.IsZero() || c.Away.Before(since) {
+				since = c.Away
+			}
+		}
+	}
+	return in, since
+}
+
 // SourceCalls returns what came of calls to the claims source in a span up to
 // now, by hours, for any role.
 func (u *UseCase) SourceCalls(ctx context.Context, who domain.Staff, span time.Duration) (found []domain.SourceFigures, err error) {

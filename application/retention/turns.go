@@ -3,8 +3,8 @@ package retention
 import (
 	"context"
 	"errors"
-	"time"
 
+	"cms.gov/ab2d/application/errands"
 	"cms.gov/ab2d/domain"
 	"cms.gov/ab2d/ports"
 )
@@ -25,13 +25,16 @@ func (u *UseCase) Tick(ctx context.Context, more ...func(context.Context) error)
 	} else if err != nil {
 		return err
 	}
-	held, drop := u.hold(ctx, token)
+	held, drop := errands.Hold(ctx, u.Store, Errand, token, u.Settings.Hold)
 	swept, err := u.sweep(held)
 	errs := []error{err}
 	for _, do := range more {
 		errs = append(errs, do(held))
 	}
-	drop()
+	lost := domain.CodeOf(context.Cause(held)) == domain.Conflict
+	if drop(); lost {
+		return nil // another sweeps
+	}
 	err = errors.Join(errs...)
 	run := domain.ErrandRun{EndedAt: u.Clock.Now(), Outcome: domain.DoneRun, Swept: &swept}
 	if run.Took = run.EndedAt.Sub(begun); err != nil {
@@ -41,39 +44,9 @@ func (u *UseCase) Tick(ctx context.Context, more ...func(context.Context) error)
 		if ctx.Err() != nil { // this process stops; another may begin at once
 			return tx.Errands.End(inner, Errand, token, 0)
 		}
-		before, err := tx.ErrandBook.Get(inner, Errand)
-		if err != nil {
-			return err
-		}
-		if err := tx.ErrandBook.Note(inner, Errand, run.After(before.Last)); err != nil {
+		if err := errands.Note(inner, tx, Errand, run); err != nil {
 			return err
 		}
 		return tx.Errands.End(inner, Errand, token, u.Settings.Every)
 	}))
-}
-
-// hold keeps the errand until drop is called. When that fails another may have
-// it: then the context ends, since two sweeps at once do no harm but no good either.
-func (u *UseCase) hold(ctx context.Context, token string) (held context.Context, drop func()) {
-	held, lose := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		ticker := time.NewTicker(max(u.Settings.Hold/3, time.Millisecond))
-		defer ticker.Stop()
-		for {
-			select {
-			case <-held.Done():
-				return
-			case <-ticker.C:
-			}
-			err := u.Store.Do(held, func(ctx context.Context, tx ports.Tx) error {
-				return tx.Errands.Keep(ctx, Errand, token, u.Settings.Hold)
-			})
-			if domain.CodeOf(err) == domain.Conflict {
-				lose()
-			}
-		}
-	}()
-	return held, func() { lose(); <-done }
 }
